@@ -1,0 +1,14 @@
+"""Matplotlib figures as PNG files."""
+
+from kedro_datasets.matplotlib import MatplotlibDataset
+from matplotlib.figure import Figure
+
+from promo_kedro.datasets.atomic import AtomicSave
+
+
+class FigureDataset(AtomicSave, MatplotlibDataset):
+    """One figure in one PNG file, previewed by kedro-viz."""
+
+    def save(self, data: Figure) -> None:
+        """Draw the figure and write it whole."""
+        self._save_atomically(super().save, data)

@@ -1,0 +1,30 @@
+"""The project's pipelines, by the names that ``kedro run --pipeline=NAME`` takes."""
+
+from kedro.pipeline import Pipeline
+
+from promo_kedro.pipelines import (
+    data_engineering,
+    elasticity,
+    evaluation,
+    modelling,
+    optimization,
+    simulation,
+    thresholding,
+)
+
+
+def register_pipelines() -> dict[str, Pipeline]:
+    """Return every pipeline, in the order in which data flows through them."""
+    flow = {
+        "data_engineering": data_engineering.create_pipeline(),
+        "modelling": modelling.create_pipeline(),
+        "thresholding": thresholding.create_pipeline(),
+        "elasticity": elasticity.create_pipeline(),
+        "optimization": optimization.create_pipeline(),
+        "evaluation": evaluation.create_pipeline(),
+    }
+    return {
+        "simulation": simulation.create_pipeline(),
+        **flow,
+        "__default__": sum(flow.values(), Pipeline([])),
+    }

@@ -1,0 +1,1 @@
+"""The seven pipelines, meeting only in the catalog."""

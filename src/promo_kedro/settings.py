@@ -1,0 +1,10 @@
+"""Project settings: https://docs.kedro.org/en/stable/configure/project_settings"""
+
+from kedro.config import OmegaConfigLoader
+
+from promo_kedro.hooks import PlainErrors, Provenance, RuntimeParameters
+
+HOOKS = (RuntimeParameters(), Provenance(), PlainErrors())
+
+CONFIG_LOADER_CLASS = OmegaConfigLoader
+CONFIG_LOADER_ARGS = {"base_env": "base", "default_run_env": "local"}
