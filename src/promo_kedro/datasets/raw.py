@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 from ibis import Table
+from ibis.util import gen_name
 from kedro.io import AbstractDataset
 from kedro_datasets._utils import ConnectionMixin
 
@@ -65,6 +66,7 @@ class RawTableDataset(ConnectionMixin, AbstractDataset[Any, Table | None]):
         self._file_format = f".{file_format}"
         self.optional = optional
         self.metadata = metadata
+        self._read_names: list[str] = []
 
     def _connect(self) -> Any:
         config = dict(self._connection_config)
@@ -116,7 +118,8 @@ class RawTableDataset(ConnectionMixin, AbstractDataset[Any, Table | None]):
                 strict_mode=True,
             )
             # Reading now, not when a node first asks, is what finds a damaged line.
-            return self._connection.create_table(f"raw_{self._name}", lazy, temp=True, overwrite=True)
+            self._read_names.append(gen_name(self._name))
+            return self._connection.create_table(self._read_names[-1], lazy, temp=True)
         except duckdb.Error as error:
             raise InputError(
                 f"{path.name}: a line does not have the header's {len(names)} columns, or is not "
@@ -147,6 +150,10 @@ class RawTableDataset(ConnectionMixin, AbstractDataset[Any, Table | None]):
                     f"{path}: simulation does not write over files that it did not make. Simulate "
                     "into an empty folder with --params=raw_dir=DIR, or move the file away."
                 )
+
+    def _release(self) -> None:
+        while self._read_names:
+            self._connection.drop_table(self._read_names.pop(), force=True)
 
     def _exists(self) -> bool:
         return bool(_files_of(self._folder, self._name))
