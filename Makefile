@@ -1,0 +1,62 @@
+# make run    environment, simulated retailer if there is no data, then the whole pipeline
+# make test   environment, then every test
+#
+# RAW_DIR=folder    read your own tables      DATA_DIR=folder   write results elsewhere
+# ENV=tiny|full     another configuration     PYTHON=python3.12 another interpreter
+
+PYTHON   ?= python3
+VENV     ?= .venv
+ENV      ?=
+DATA_DIR ?= data
+RAW_DIR  ?= data/01_raw
+
+KEDRO  = $(VENV)/bin/kedro
+STAMP  = $(VENV)/.installed
+PARAMS = --params=raw_dir=$(RAW_DIR),data_dir=$(DATA_DIR) $(if $(ENV),--env=$(ENV))
+
+export COLUMNS ?= 160
+
+.PHONY: run test lint viz docs bench clean
+
+run: $(STAMP)
+	@ls "$(RAW_DIR)"/customer_transaction_data.* >/dev/null 2>&1 || { \
+	  echo "No transactions in $(RAW_DIR): simulating a retailer there."; \
+	  $(KEDRO) run --pipelines=simulation $(PARAMS); }
+	@echo "Running the six pipelines on $(RAW_DIR)."
+	$(KEDRO) run $(PARAMS)
+	@echo
+	@echo "Offers          $(DATA_DIR)/07_model_output/optimal_offers.parquet"
+	@echo "Results table   $(DATA_DIR)/08_reporting/model_results.csv"
+	@echo "Plots           $(DATA_DIR)/08_reporting/*_plot.png"
+	@echo "Report          $(DATA_DIR)/08_reporting/report.html"
+
+test: $(STAMP)
+	@echo "Running the tests."
+	$(VENV)/bin/python -m pytest
+
+lint: $(STAMP)
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+viz: $(STAMP)
+	$(KEDRO) viz run
+
+docs: $(STAMP)
+	$(VENV)/bin/mkdocs build --strict
+
+bench: $(STAMP)
+	$(VENV)/bin/python -m benchmarks
+
+clean:
+	rm -rf $(VENV) site .viz .mypy_cache .ruff_cache .pytest_cache
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "promo_kedro needs Python 3.11 or later; name one with PYTHON=python3.11"; exit 1; }
+	@echo "Making the environment in $(VENV) (versions from constraints.txt; some minutes)."
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt torch
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
+	@touch $(STAMP)
