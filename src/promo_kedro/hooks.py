@@ -138,7 +138,9 @@ def _is_there(name: str, catalog: DataCatalog) -> bool:
 
 def _makers() -> dict[str, str]:
     """Return which pipeline makes each dataset; the raw tables are the retailer's."""
-    flow = {name: pipe for name, pipe in pipelines.items() if name not in ("__default__", "simulation")}
+    flow = {
+        name: pipe for name, pipe in pipelines.items() if name not in ("__default__", "simulation")
+    }
     return {output: name for name, pipe in flow.items() for output in pipe.all_outputs()}
 
 

@@ -1,4 +1,4 @@
-"""Project settings: https://docs.kedro.org/en/stable/configure/project_settings"""
+"""Project settings, read by Kedro at start."""
 
 from kedro.config import OmegaConfigLoader
 

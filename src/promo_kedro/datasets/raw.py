@@ -101,7 +101,9 @@ class RawTableDataset(ConnectionMixin, AbstractDataset[Any, Table | None]):
         try:
             table = self._connection.read_parquet(str(path))
         except duckdb.Error as error:
-            raise InputError(f"{path.name}: not a readable parquet file ({_first_line(error)}).") from None
+            raise InputError(
+                f"{path.name}: not a readable parquet file ({_first_line(error)})."
+            ) from None
         return table.cast(dict.fromkeys(table.columns, "string"))
 
     def _read_csv(self, path: Path) -> Table:

@@ -51,4 +51,4 @@ class TableDataset(AtomicSave, FileDataset):
 
     def preview(self, nrows: int = 5) -> TablePreview:
         """Return the first rows for kedro-viz."""
-        return self.load().limit(nrows).to_pandas().astype(str).to_dict(orient="split")  # type: ignore[return-value]
+        return self.load().limit(nrows).to_pandas().astype(str).to_dict(orient="split")
