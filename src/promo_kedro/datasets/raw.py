@@ -125,7 +125,7 @@ class RawTableDataset(ConnectionMixin, AbstractDataset[Any, Table | None]):
         except duckdb.Error as error:
             raise InputError(
                 f"{path.name}: a line does not have the header's {len(names)} columns, or is not "
-                f"UTF-8 text ({_first_line(error)}). Export the file again as comma-separated UTF-8."
+                f"UTF-8 text ({_first_line(error)}). Export it again as comma-separated UTF-8."
             ) from None
 
     def save(self, data: pd.DataFrame | Iterable[pd.DataFrame]) -> None:
