@@ -236,7 +236,9 @@ def _header(path: Path) -> list[str]:
         with opened(path, "rt", encoding="utf-8-sig", newline="") as text:
             names = next(csv.reader(text), [])
     except (EOFError, OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path.name}: not a readable text file ({_first_line(error)}).") from None
+        raise InputError(
+            f"{path.name}: not readable as UTF-8 text ({_first_line(error)})."
+        ) from None
     twice = sorted({name for name in names if names.count(name) > 1})
     if not names or twice:
         problem = f"names {', '.join(twice)} more than once" if twice else "is missing"
