@@ -1,0 +1,79 @@
+"""The model asked again for the next step with other offers, all other inputs as they are."""
+
+import logging
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from promo_kedro.errors import InputError
+from promo_kedro.pipelines.modelling.parameters import ComputeParameters
+from promo_kedro.pipelines.modelling.prediction import read_for
+from promo_kedro.pipelines.modelling.purchase_model import PurchaseModel, model_for
+from promo_kedro.pipelines.modelling.tensors import ConsumerItems, windows_and_categories
+from promo_kedro.types import Array, DataFrame, Table
+
+logger = logging.getLogger(__name__)
+
+WINDOW = 0
+
+
+def ask_offers(
+    purchase_models: dict[str, Any],
+    features: Table,
+    percents: list[float],
+    compute: ComputeParameters,
+) -> DataFrame:
+    """Return the calibrated probability of each consumer-item of the last window at each offer.
+
+    Raises:
+        InputError: ``features`` has no step ``next``.
+    """
+    parts = []
+    for category in windows_and_categories(features).get(WINDOW, []):
+        model = model_for(purchase_models, WINDOW, category)
+        items = read_for(model, features, WINDOW, category)
+        answers = response(model, items, percents, compute)
+        parts.append(
+            pd.DataFrame(
+                {
+                    "customer_id": np.repeat(items.customer_id, len(percents)),
+                    "item_id": np.repeat(items.item_id, len(percents)),
+                    "offer_percent": np.tile(percents, len(items)),
+                    "category": category,
+                    "probability": answers.ravel(),
+                }
+            )
+        )
+        logger.info("%s: next step asked at %d offers", category, len(percents))
+    if not parts:
+        raise InputError(
+            f"features has no window {WINDOW}: the last window is the one offers are made for."
+        )
+    return pd.concat(parts, ignore_index=True)
+
+
+def response(
+    model: PurchaseModel, items: ConsumerItems, percents: list[float], compute: ComputeParameters
+) -> Array:
+    """Return calibrated probabilities (n, offers) at the next step.
+
+    Only the features that ``feature_groups`` names as offer inputs change, in that step alone.
+    """
+    if items.splits[-1] != "next":
+        raise InputError(
+            "features: the last window ends without the step `next`, so there is nothing to make "
+            "offers for. Run `kedro run --pipeline=data_engineering` to make it anew."
+        )
+    last = len(items.steps)
+    inputs = model.inputs(items).steps(max(0, last - model.architecture.receptive_field), last)
+    asked = inputs.temporal_continuous.clone()
+    places = [model.groups.temporal_continuous.index(name) for name in model.groups.offer_inputs]
+    answers = np.empty((len(items), len(percents)))
+    for column, percent in enumerate(percents):
+        asked[:, -1, torch.tensor(places)] = percent
+        logits = model.logits(replace(inputs, temporal_continuous=asked), 1, compute)
+        answers[:, column] = model.platt.probability(logits[:, 0])
+    return answers

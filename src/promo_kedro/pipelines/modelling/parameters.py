@@ -1,0 +1,87 @@
+"""What a user may set about the purchase model; see conf/base/modelling/parameters.yml."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Count = Annotated[int, Field(ge=1)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class NetworkParameters(_Strict):
+    """The network of Figure 1."""
+
+    kernel_size: int = Field(3, ge=1, le=26)
+    dilations: list[Count] = Field([1, 2, 4], min_length=1)
+    channels: int = Field(32, ge=1, le=1024)
+    dense_units: list[Count] = Field([64, 64, 32], min_length=1)
+    embedding_size: int = Field(8, ge=1, le=256)
+    input_limit: float = Field(8.0, gt=0)
+
+
+class TrainingParameters(_Strict):
+    """The first recipe: Adam with a learning rate that falls on a plateau."""
+
+    batch_size: int = Field(128, ge=1)
+    max_epochs: int = Field(15, ge=1)
+    learning_rate: float = Field(1e-3, gt=0)
+    min_learning_rate: float = Field(1e-6, gt=0)
+    weight_decay: float = Field(1e-5, ge=0)
+    plateau_factor: float = Field(0.3, gt=0, lt=1)
+    plateau_patience: int = Field(0, ge=0)
+    stop_patience: int = Field(3, ge=1)
+
+
+class ComputeParameters(_Strict):
+    """Where and how the arithmetic runs."""
+
+    accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    precision: Literal["32-true", "16-mixed", "bf16-mixed"] = "32-true"
+    threads: int | None = Field(None, ge=1)
+    prediction_batch_size: int = Field(2048, ge=1)
+
+
+class PooledParameters(_Strict):
+    """The model over all categories that serves those with too few purchases."""
+
+    min_positives: int = Field(200, ge=1)
+    max_consumer_items: int = Field(12_000, ge=1)
+
+
+class CalibrationParameters(_Strict):
+    """When a calibration is fitted."""
+
+    min_positives: int = Field(10, ge=1)
+
+
+class OfferGridParameters(_Strict):
+    """The offer percents at which the model is asked for the next step."""
+
+    lowest: float = Field(0, ge=0, le=100)
+    highest: float = Field(70, ge=0, le=100)
+    spacing: float = Field(5, gt=0, le=100)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "OfferGridParameters":
+        if self.lowest > self.highest:
+            raise ValueError(f"lowest ({self.lowest}) is above highest ({self.highest})")
+        return self
+
+    def percents(self) -> list[float]:
+        """Return the offer percents asked, from the lowest to at most the highest."""
+        count = int((self.highest - self.lowest) / self.spacing + 1e-9) + 1
+        return [round(self.lowest + index * self.spacing, 2) for index in range(count)]
+
+
+class ModellingParameters(_Strict):
+    """All parameters of the pipeline ``modelling``."""
+
+    network: NetworkParameters = NetworkParameters()
+    training: TrainingParameters = TrainingParameters()
+    compute: ComputeParameters = ComputeParameters()
+    pooled: PooledParameters = PooledParameters()
+    calibration: CalibrationParameters = CalibrationParameters()
+    offer_grid: OfferGridParameters = OfferGridParameters()

@@ -1,0 +1,72 @@
+"""Probabilities of the validation, test and next steps."""
+
+import logging
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.special import expit
+
+from promo_kedro.pipelines.modelling.parameters import ComputeParameters
+from promo_kedro.pipelines.modelling.purchase_model import PurchaseModel, model_for
+from promo_kedro.pipelines.modelling.tensors import (
+    ConsumerItems,
+    read_consumer_items,
+    windows_and_categories,
+)
+from promo_kedro.types import DataFrame, Table
+
+logger = logging.getLogger(__name__)
+
+
+def read_for(model: PurchaseModel, features: Table, window: int, category: str) -> ConsumerItems:
+    """Read the steps that a model needs to score what follows training."""
+    model.groups.check_columns(features)
+    history = model.architecture.receptive_field
+    items = read_consumer_items(features, model.groups, window, category, history=history)
+    return model.prepared(items)
+
+
+def predict(
+    purchase_models: dict[str, Any], features: Table, compute: ComputeParameters
+) -> DataFrame:
+    """Score every relevant consumer-item of every window, one category at a time."""
+    parts = []
+    for window, categories in windows_and_categories(features).items():
+        for number, category in enumerate(categories, start=1):
+            model = model_for(purchase_models, window, category)
+            items = read_for(model, features, window, category)
+            parts.append(score(model, items, compute).assign(window=window, category=category))
+            _log(f"window {window}, category {number}/{len(categories)} {category}", model, items)
+    columns = ["window", "customer_id", "item_id", "step", "category", "split", "purchased"]
+    columns += ["raw_probability", "probability", "model"]
+    return pd.concat(parts, ignore_index=True)[columns]
+
+
+def score(model: PurchaseModel, items: ConsumerItems, compute: ComputeParameters) -> DataFrame:
+    """Return one row per consumer-item and step after training."""
+    scored = items.positions("validation", "test", "next")
+    logits = model.logits(model.inputs(items), len(scored), compute).ravel()
+    return pd.DataFrame(
+        {
+            "customer_id": np.repeat(items.customer_id, len(scored)),
+            "item_id": np.repeat(items.item_id, len(scored)),
+            "step": np.tile(items.steps[scored], len(items)),
+            "split": np.tile(items.splits[scored], len(items)),
+            "purchased": items.purchased[:, scored].ravel().astype(np.float64),
+            "raw_probability": expit(logits),
+            "probability": model.platt.probability(logits),
+            "model": model.kind,
+        }
+    )
+
+
+def _log(label: str, model: PurchaseModel, items: ConsumerItems) -> None:
+    logger.info("%s: %s consumer-items scored by the %s model", label, len(items), model.kind)
+    for name, count in model.unknown_levels(items).items():
+        logger.warning(
+            "%s: %d consumer-items have a %s that training never met; it is taken as unknown",
+            label,
+            count,
+            name,
+        )
