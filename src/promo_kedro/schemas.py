@@ -359,6 +359,8 @@ class ModelResults(_PandasTable):
     window: int
     category: str
     sample_size: int
+    consumers: int
+    rows: int
     positives: int
     prevalence: float = pp.Field(nullable=True)
     log_loss: float = pp.Field(nullable=True)
@@ -366,6 +368,7 @@ class ModelResults(_PandasTable):
     precision: float = pp.Field(nullable=True)
     recall: float = pp.Field(nullable=True)
     f1: float = pp.Field(nullable=True)
+    expected_calibration_error: float = pp.Field(nullable=True)
     average_elasticity: float = pp.Field(nullable=True)
     weighted_offer_percent: float = pp.Field(nullable=True)
     r2: float = pp.Field(nullable=True)
