@@ -211,8 +211,14 @@ def test_the_wheel_runs_without_the_project(retailer, tmp_path):
     subprocess.run([*install, str(tmp_path / "site"), str(wheel)], check=True)
     shutil.copytree(retailer.path / "data", tmp_path / "data")
     result = subprocess.run(
-        [sys.executable, "-m", "promo_kedro", f"--conf-source={conf}", "--env=tiny"]
-        + ["--pipeline=optimization"],
+        [
+            sys.executable,
+            "-m",
+            "promo_kedro",
+            f"--conf-source={conf}",
+            "--env=tiny",
+            "--pipeline=optimization",
+        ],
         cwd=tmp_path,
         env=os.environ | {"PYTHONPATH": str(tmp_path / "site")},
         capture_output=True,

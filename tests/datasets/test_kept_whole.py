@@ -64,6 +64,14 @@ def test_formulas_are_neutralised_for_spreadsheets(tmp_path):
     assert read["n"].tolist() == [-1, 2, 3, 4, 5]
 
 
+@pytest.mark.parametrize("kind", [ParquetDataset, TableDataset])
+def test_previews_do_not_name_consumers(kind, tmp_path):
+    dataset = kind(filepath=str(tmp_path / "t.parquet"))
+    dataset.save(pd.DataFrame({"customer_id": [4711], "item_id": [1]}))
+    assert dict(dataset.preview())["columns"] == ["item_id"]
+    assert "4711" not in str(dataset.preview())
+
+
 def test_a_partitioned_table_is_replaced_whole(tmp_path):
     dataset = TableDataset(
         filepath=str(tmp_path / "features"), save_args={"partition_by": ["window", "category"]}

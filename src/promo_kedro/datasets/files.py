@@ -3,6 +3,7 @@
 from typing import Any
 
 from kedro_datasets import json, pandas, text
+from kedro_datasets._typing import TablePreview
 from pandas import DataFrame
 
 from promo_kedro.datasets.atomic import AtomicSave
@@ -16,6 +17,10 @@ class ParquetDataset(AtomicSave, pandas.ParquetDataset):
     def save(self, data: DataFrame) -> None:
         """Write the table whole."""
         self._save_atomically(super().save, data)
+
+    def preview(self, nrows: int = 5) -> TablePreview:
+        """Return the first rows for kedro-viz, without the consumers' ids."""
+        return preview_of(self.load().head(nrows))
 
 
 class CSVDataset(AtomicSave, pandas.CSVDataset):
@@ -40,6 +45,12 @@ class TextDataset(AtomicSave, text.TextDataset):
     def save(self, data: str) -> None:
         """Write the text whole."""
         self._save_atomically(super().save, data)
+
+
+def preview_of(rows: DataFrame) -> TablePreview:
+    """Return rows as kedro-viz shows them; who the consumers are is nobody's business there."""
+    shown = rows.drop(columns="customer_id", errors="ignore").astype(str)
+    return TablePreview(shown.to_dict(orient="split"))
 
 
 def neutralise_formulas(table: DataFrame) -> DataFrame:

@@ -7,9 +7,10 @@ import ibis
 import pandas as pd
 from ibis import Table
 from kedro_datasets.ibis import FileDataset
-from kedro_datasets.pandas.parquet_dataset import TablePreview
+from kedro_datasets._typing import TablePreview
 
 from promo_kedro.datasets.atomic import AtomicSave
+from promo_kedro.datasets.files import preview_of
 
 
 class TableDataset(AtomicSave, FileDataset):
@@ -50,5 +51,5 @@ class TableDataset(AtomicSave, FileDataset):
         self.connection.to_parquet(table, str(self._filepath), **arguments)
 
     def preview(self, nrows: int = 5) -> TablePreview:
-        """Return the first rows for kedro-viz."""
-        return self.load().limit(nrows).to_pandas().astype(str).to_dict(orient="split")
+        """Return the first rows for kedro-viz, without the consumers' ids."""
+        return preview_of(self.load().limit(nrows).to_pandas())
