@@ -79,7 +79,7 @@ class Inputs:
 
 
 class CausalConvolution(nn.Module):
-    """Dilated causal convolution (Eq. 3): the output at step t sees steps t, t - d, t - 2d, …
+    """Dilated causal convolution (Eq. 3): the output at step t sees t, t - d, t - 2d and so on.
 
     Zeros of length (kernel size - 1) · dilation on the left keep the length the same.
     """

@@ -14,25 +14,25 @@ class _Strict(BaseModel):
 class NetworkParameters(_Strict):
     """The network of Figure 1."""
 
-    kernel_size: int = Field(3, ge=1, le=26)
-    dilations: list[Count] = Field([1, 2, 4], min_length=1)
-    channels: int = Field(32, ge=1, le=1024)
-    dense_units: list[Count] = Field([64, 64, 32], min_length=1)
-    embedding_size: int = Field(8, ge=1, le=256)
-    input_limit: float = Field(8.0, gt=0)
+    kernel_size: int = Field(default=3, ge=1, le=26)
+    dilations: list[Count] = Field(default=[1, 2, 4], min_length=1)
+    channels: int = Field(default=32, ge=1, le=1024)
+    dense_units: list[Count] = Field(default=[64, 64, 32], min_length=1)
+    embedding_size: int = Field(default=8, ge=1, le=256)
+    input_limit: float = Field(default=8.0, gt=0)
 
 
 class TrainingParameters(_Strict):
     """The first recipe: Adam with a learning rate that falls on a plateau."""
 
-    batch_size: int = Field(128, ge=1)
-    max_epochs: int = Field(15, ge=1)
-    learning_rate: float = Field(1e-3, gt=0)
-    min_learning_rate: float = Field(1e-6, gt=0)
-    weight_decay: float = Field(1e-5, ge=0)
-    plateau_factor: float = Field(0.3, gt=0, lt=1)
-    plateau_patience: int = Field(0, ge=0)
-    stop_patience: int = Field(3, ge=1)
+    batch_size: int = Field(default=128, ge=1)
+    max_epochs: int = Field(default=15, ge=1)
+    learning_rate: float = Field(default=1e-3, gt=0)
+    min_learning_rate: float = Field(default=1e-6, gt=0)
+    weight_decay: float = Field(default=1e-5, ge=0)
+    plateau_factor: float = Field(default=0.3, gt=0, lt=1)
+    plateau_patience: int = Field(default=0, ge=0)
+    stop_patience: int = Field(default=3, ge=1)
 
 
 class ComputeParameters(_Strict):
@@ -40,29 +40,29 @@ class ComputeParameters(_Strict):
 
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     precision: Literal["32-true", "16-mixed", "bf16-mixed"] = "32-true"
-    threads: int | None = Field(None, ge=1)
-    prediction_batch_size: int = Field(2048, ge=1)
+    threads: int | None = Field(default=None, ge=1)
+    prediction_batch_size: int = Field(default=2048, ge=1)
 
 
 class PooledParameters(_Strict):
     """The model over all categories that serves those with too few purchases."""
 
-    min_positives: int = Field(200, ge=1)
-    max_consumer_items: int = Field(12_000, ge=1)
+    min_positives: int = Field(default=200, ge=1)
+    max_consumer_items: int = Field(default=12_000, ge=1)
 
 
 class CalibrationParameters(_Strict):
     """When a calibration is fitted."""
 
-    min_positives: int = Field(10, ge=1)
+    min_positives: int = Field(default=10, ge=1)
 
 
 class OfferGridParameters(_Strict):
     """The offer percents at which the model is asked for the next step."""
 
-    lowest: float = Field(0, ge=0, le=100)
-    highest: float = Field(70, ge=0, le=100)
-    spacing: float = Field(5, gt=0, le=100)
+    lowest: float = Field(default=0, ge=0, le=100)
+    highest: float = Field(default=70, ge=0, le=100)
+    spacing: float = Field(default=5, gt=0, le=100)
 
     @model_validator(mode="after")
     def _ordered(self) -> "OfferGridParameters":

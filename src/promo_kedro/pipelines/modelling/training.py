@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
+from math import isfinite
 from time import perf_counter
 from typing import Any
 
@@ -13,6 +14,7 @@ from lightning_fabric import Fabric
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from promo_kedro.errors import InputError
 from promo_kedro.pipelines.modelling.network import Inputs, PurchaseNetwork
 from promo_kedro.pipelines.modelling.parameters import ComputeParameters, TrainingParameters
 
@@ -144,9 +146,9 @@ def _train_epoch(
         optimizer.step()
         total += loss.detach() * len(rows)
     mean_loss = total.item() / len(lessons)
-    if mean_loss != mean_loss:
-        raise FloatingPointError(
-            f"{lesson.name}: the training loss is no number any more; lower "
+    if not isfinite(mean_loss):
+        raise InputError(
+            f"{lesson.name}: the training loss is not finite any more; lower "
             "`modelling.training.learning_rate`."
         )
     return mean_loss
