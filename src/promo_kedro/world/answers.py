@@ -21,7 +21,7 @@ from promo_kedro.world.history import seasons_of, surroundings_of
 from promo_kedro.world.market import Assortment, Path, continued
 from promo_kedro.world.parameters import SimulationParameters
 from promo_kedro.world.promotions import make_offers, plan_promotions
-from promo_kedro.world.randomness import Seed, Stream, shared_generator
+from promo_kedro.world.randomness import Stream, shared_generator
 from promo_kedro.world.shopping import Purchases, draw_luck, live_step
 from promo_kedro.world.traits import Consumers
 from promo_kedro.world.truth import read_truth

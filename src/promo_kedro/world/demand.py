@@ -122,7 +122,7 @@ def face_step(
     ) + surroundings.season[:, None, :]
     usual = logistic(shop.shelf_level + consumers.interest)
     delight = (usual * layout.shelf_sum(share * response)).sum(axis=1) / usual.sum(axis=1)
-    stocking_up = 1.0 + np.float32(demand.stock_up) * response
+    stocking_up = 1.0 + np.float32(parameters.stock_up) * response
     extra = np.minimum(np.float32(demand.extra_unit) * stocking_up, 0.9)
     return Step(share=share, logit=logit, extra=extra, delight=delight)
 
@@ -140,4 +140,5 @@ def quantity_probabilities(extra: Array) -> Array:
 
 
 def logistic(logit: Array) -> Array:
+    """The logistic function."""
     return 1.0 / (1.0 + np.exp(-logit))

@@ -157,7 +157,8 @@ def _live(parameters: SimulationParameters, market: Market, seed: int, rows: ran
     state = _first_state(parameters, shop, seed, rows)
     in_log = uniforms(seed, Stream.LOG, 0, rows, 1)[:, 0] < parameters.log_share_of_consumers
     logged = np.flatnonzero(in_log)
-    lines, offers, explored, issued = [], [], [], []
+    lines: list[Lines] = []
+    offers, explored, issued = [], [], []
     around = surroundings_of(parameters, shop, market.path, market.season)
     for step in range(parameters.steps):
         made = make_offers(
@@ -172,9 +173,7 @@ def _live(parameters: SimulationParameters, market: Market, seed: int, rows: ran
         )
         response = offer_response(made.percent, layout.category_of_item)
         luck = draw_luck(seed, step, rows, layout.shelves)
-        weeks, state = live_step(
-            parameters, shop, consumers, state, around[step], response, luck
-        )
+        weeks, state = live_step(parameters, shop, consumers, state, around[step], response, luck)
         lines += _receipts(market, made, weeks, step, seed, rows)
         offers.append(made.percent[logged])
         explored.append(made.explored[logged])

@@ -121,7 +121,7 @@ def appeal(shop: Assortment, path: Path, demand: DemandParameters) -> Array:
     return _f32(shared - demand.price_sensitivity * dearer)
 
 
-def season(layout: Layout, first_week: int, weeks: int) -> Array:
+def season(layout: Layout, first_week: float, weeks: int) -> Array:
     """Season of each shelf in logits, (weeks, shelves), from a week of the year on."""
     week = first_week + np.arange(weeks)[:, None]
     angle = 2.0 * np.pi * (week - values_of("peak_week")) / WEEKS_A_YEAR

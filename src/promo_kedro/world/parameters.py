@@ -41,24 +41,25 @@ class DemandParameters(_Panel):
     pantry_memory: OpenShare = 0.7
     pantry_fullness: Amount = 0.5
     extra_unit: OpenShare = 0.08
-    stock_up: Amount = 1.5
 
 
 class ResponseParameters(_Panel):
     """How consumers answer offers."""
 
     choice: Amount = 1.8
-    expansion_strong: Amount = 0.8
+    expansion_strong: Amount = 0.55
     expansion_weak: Amount = 0.03
+    stock_up_strong: Amount = 0.8
+    stock_up_weak: Amount = 0.05
     sensitivity_spread: Amount = 0.25
 
 
 class ChurnParameters(_Panel):
     """How consumers leave and come back; a step is 14 days."""
 
-    leave: OpenShare = 0.035
-    come_back: OpenShare = 0.05
-    experience_pull: Amount = 4.0
+    leave: OpenShare = 0.02
+    come_back: OpenShare = 0.04
+    experience_pull: Amount = 2.0
     usual_experience: Share = 0.3
     experience_memory: OpenShare = 0.8
 
@@ -66,9 +67,9 @@ class ChurnParameters(_Panel):
 class PolicyParameters(_Panel):
     """The retailer's own offers in the past."""
 
-    promoted_share: OpenShare = 0.2
+    promoted_share: OpenShare = 0.17
     depths: dict[Annotated[int, Field(ge=1, le=90)], Annotated[float, Field(gt=0.0)]] = {
-        5: 10.0,
+        5: 12.0,
         10: 14.0,
         15: 14.0,
         20: 14.0,
@@ -77,14 +78,14 @@ class PolicyParameters(_Panel):
         35: 8.0,
         40: 6.0,
         45: 4.0,
-        50: 4.0,
-        60: 2.0,
+        50: 5.0,
+        60: 3.0,
     }
     follow: Amount = 0.8
     explored_share: Share = 0.12
     explored_none_share: Share = 0.4
-    campaign_share: Share = 0.85
-    coupons_per_campaign: Annotated[int, Field(ge=1)] = 8
+    campaign_share: Share = 0.9
+    coupons_per_campaign: Annotated[int, Field(ge=1)] = 10
     items_per_coupon: Annotated[int, Field(ge=1)] = 1
     coupon_reach: OpenShare = 0.25
     coupon_depths: tuple[Annotated[int, Field(ge=1, le=90)], ...] = (25, 30, 40, 50)
@@ -132,3 +133,9 @@ class SimulationParameters(_Panel):
         """How much of an offer's pull becomes new purchases of the shelf, by regime."""
         strong = self.regime == "strong"
         return self.response.expansion_strong if strong else self.response.expansion_weak
+
+    @property
+    def stock_up(self) -> float:
+        """How much more of further units an offer sells, by regime."""
+        strong = self.regime == "strong"
+        return self.response.stock_up_strong if strong else self.response.stock_up_weak

@@ -170,7 +170,8 @@ def live_step(
     """
     step = face_step(parameters, shop, consumers, state, surroundings, response)
     *weekly_luck, leaving_luck = np.split(luck, [luck.shape[1] // 2, luck.shape[1] - 1], axis=1)
-    pantry, silent, weeks = state.pantry, 1.0, []
+    pantry, silent = state.pantry, np.ones_like(consumers.visit)
+    weeks = []
     for week in range(WEEKS_A_STEP):
         chance = incidence(parameters, step, week, pantry)
         nothing = np.prod(1.0 - chance, axis=1)
