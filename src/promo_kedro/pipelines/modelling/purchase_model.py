@@ -62,12 +62,10 @@ class PurchaseModel:
 
     def unknown_levels(self, items: ConsumerItems) -> dict[str, int]:
         """Count, per categorical feature, consumer-items with a level never met in training."""
-        counts = {
-            name: int((vocabulary.encode(_feature(items, name)) == UNKNOWN).any(-1).sum())
-            if _feature(items, name).codes.ndim > 1
-            else int((vocabulary.encode(_feature(items, name)) == UNKNOWN).sum())
-            for name, vocabulary in self.vocabularies.items()
-        }
+        counts = {}
+        for name, vocabulary in self.vocabularies.items():
+            unknown = vocabulary.encode(_feature(items, name)) == UNKNOWN
+            counts[name] = int(unknown.reshape(len(items), -1).any(axis=1).sum())
         return {name: count for name, count in counts.items() if count}
 
 
@@ -93,7 +91,9 @@ def encode(
 def to_saved(model: PurchaseModel) -> dict[str, Any]:
     """Return the weights as numpy arrays and everything else as a JSON card."""
     return {
-        "tensors": {name: value.numpy() for name, value in model.network.state_dict().items()},
+        "tensors": {
+            name: value.cpu().numpy() for name, value in model.network.state_dict().items()
+        },
         "card": {
             "kind": model.kind,
             "architecture": asdict(model.architecture),

@@ -1,6 +1,7 @@
 """Training one network: binary cross-entropy (Eq. 2), Adam, ReduceLROnPlateau, early stopping."""
 
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
@@ -47,6 +48,8 @@ def reproducible(seed: int, compute: ComputeParameters) -> Iterator[None]:
     """Draw from ``seed`` inside the block and leave torch's global state as it was."""
     threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    # cuBLAS reads this when it starts; without it matrix products on a GPU differ from run to run.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.set_num_threads(compute.threads or threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
     try:
