@@ -6,8 +6,8 @@ from typing import Any
 import ibis
 import pandas as pd
 from ibis import Table
-from kedro_datasets.ibis import FileDataset
 from kedro_datasets._typing import TablePreview
+from kedro_datasets.ibis import FileDataset
 
 from promo_kedro.datasets.atomic import AtomicSave
 from promo_kedro.datasets.files import preview_of
