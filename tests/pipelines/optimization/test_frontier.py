@@ -34,7 +34,8 @@ def test_shadow_price_is_what_a_point_of_retention_costs(decisions, mode):
     revenue, points = frontier["revenue"].to_numpy(), 100 * frontier["retention"].to_numpy()
     cost = -np.diff(revenue) / np.diff(points)
     price = frontier["shadow_price"].to_numpy()[1:-1]
-    assert (cost[:-1] <= price * (1 + 1e-6)).all() and (price <= cost[1:] * (1 + 1e-6)).all()
+    assert (cost[:-1] <= price * (1 + 1e-6)).all()
+    assert (price <= cost[1:] * (1 + 1e-6)).all()
     assert price[100] == pytest.approx((cost[100] + cost[101]) / 2, rel=0.02)
 
 

@@ -15,7 +15,8 @@ from promo_kedro.pipelines.optimization.options import (
 
 
 def test_changes_are_those_of_eq_13():
-    assert CHANGES == pytest.approx([0.05 * j for j in range(-19, 20)])
+    expected = [0.05 * j for j in range(-19, 20)]
+    assert pytest.approx(expected) == CHANGES
 
 
 @pytest.mark.parametrize("mode", ["paper", "linear", "exact"])
@@ -46,7 +47,8 @@ def test_every_option_follows_its_formula(decisions, mode):
 def test_range_is_open(decisions):
     units = decisions(1, seed=0).assign(reference_offer=20.0, offer_min=10.0, offer_max=30.0)
     offers = 20.0 * (1 + CHANGES)[in_range(units)[0]]
-    assert offers.min() > 10 and offers.max() < 30
+    assert offers.min() > 10
+    assert offers.max() < 30
     assert len(offers) == 19  # η strictly between −0.5 and 0.5
 
 
@@ -67,7 +69,8 @@ def test_kept_units_have_the_offer_of_today_and_nothing_else(decisions):
     units = decisions(5, seed=2, lowest=90, highest=91)
     assert not units["adjustable"].any()
     table = build_options(units, "exact")
-    assert table.allowed[:, 0].all() and not table.allowed[:, 1:].any()
+    assert table.allowed[:, 0].all()
+    assert not table.allowed[:, 1:].any()
     assert table.offer[:, 0] == pytest.approx(units["offer_today"])
 
 

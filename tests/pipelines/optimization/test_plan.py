@@ -62,7 +62,8 @@ def test_infeasible_where_no_plan_is(decisions, mode, solver):
     table = few_options(build_options(decisions(8, seed=1), mode), slice(1, None, 8))
     plan = solve(table, 1.0, solver)
     attainable = plan.attainable
-    assert plan.choice is None and np.isnan(plan.value)
+    assert plan.choice is None
+    assert np.isnan(plan.value)
     assert best_of_all_plans(table, attainable) > -np.inf
     assert best_of_all_plans(table, attainable + 1e-6) == -np.inf
 
@@ -77,7 +78,8 @@ def test_row_of_eq_13_as_printed_never_costs_anything(decisions, seed, solver):
     tightest = solve(table, clears.mean(), solver)
     assert tightest.value == pytest.approx(table.value.max(axis=1).sum())
     assert tightest.value == unconstrained.value
-    assert tightest.price == 0 and tightest.gap == 0
+    assert tightest.price == 0
+    assert tightest.gap == 0
     assert solve(table, clears.mean() + 0.001, solver).choice is None
     assert solve_program(table, clears.sum()).value == pytest.approx(tightest.value, rel=1e-9)
 
@@ -130,7 +132,8 @@ def test_identical_units_tie_at_one_price(decisions, mode, share):
 def test_free_items_and_single_items(decisions, mode, solver):
     free = build_options(decisions(40, seed=6).assign(price=0.0), mode)
     plan = solve(free, between(free, 0.5), solver)
-    assert plan.value == 0 and plan.gap == 0
+    assert plan.value == 0
+    assert plan.gap == 0
     single = build_options(decisions(1, seed=7), mode)
     assert solve(single, 0.0, solver).value == single.value.max()
 
