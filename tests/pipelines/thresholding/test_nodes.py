@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from promo_kedro.errors import InputError
 from promo_kedro.pipelines.thresholding import create_pipeline
 from promo_kedro.pipelines.thresholding.cutoffs import empirical_cutoffs, expected_f1_cutoffs
-from promo_kedro.pipelines.thresholding.nodes import choose_cutoffs, predict_purchases
+from promo_kedro.pipelines.thresholding.nodes import choose_cutoffs, apply_cutoffs
 from promo_kedro.pipelines.thresholding.parameters import ThresholdingParameters
 from promo_kedro.schemas import ConsumerCutoffs, PurchasePredictions
 
@@ -120,7 +120,7 @@ def test_windows_are_cut_apart(purchase_probabilities):
 def test_predictions_are_probabilities_at_or_above_the_cutoff(purchase_probabilities):
     cutoffs = choose_cutoffs(purchase_probabilities, ThresholdingParameters())
     cutoffs.loc[cutoffs["customer_id"] == 3, "cutoff"] = np.inf
-    predictions = PurchasePredictions.validate(predict_purchases(purchase_probabilities, cutoffs))
+    predictions = PurchasePredictions.validate(apply_cutoffs(purchase_probabilities, cutoffs))
     assert len(predictions) == 400
     assert not of(predictions, customer_id=3)["predicted"].any()
     assert of(predictions, customer_id=4)["predicted"].any()
@@ -131,7 +131,7 @@ def test_predictions_are_probabilities_at_or_above_the_cutoff(purchase_probabili
 def test_a_consumer_without_cutoff_is_an_error(purchase_probabilities):
     cutoffs = choose_cutoffs(purchase_probabilities, ThresholdingParameters())
     with pytest.raises(InputError, match="no cut-off for 20 rows"):
-        predict_purchases(purchase_probabilities, cutoffs[cutoffs["customer_id"] != 5])
+        apply_cutoffs(purchase_probabilities, cutoffs[cutoffs["customer_id"] != 5])
 
 
 def test_nullable_labels_and_no_purchase_in_validation_are_fine(purchase_probabilities):

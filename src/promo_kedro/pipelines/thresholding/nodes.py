@@ -42,7 +42,7 @@ def choose_cutoffs(
     return consumer_cutoffs[[*KEY, "cutoff", "n_items", "n_purchased", "source"]]
 
 
-def predict_purchases(purchase_probabilities: DataFrame, consumer_cutoffs: DataFrame) -> DataFrame:
+def apply_cutoffs(purchase_probabilities: DataFrame, consumer_cutoffs: DataFrame) -> DataFrame:
     """Predict a purchase where the probability reaches the consumer's cut-off (Eq. 5).
 
     Raises:

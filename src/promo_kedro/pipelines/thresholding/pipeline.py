@@ -4,7 +4,7 @@
 
     purchase_probabilities ──> [choose_cutoffs] ──> consumer_cutoffs
               │                                            │
-              └───────────> [predict_purchases] <──────────┘
+              └─────────────> [apply_cutoffs] <────────────┘
                                     │
                                     v
                           purchase_predictions
@@ -12,7 +12,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from .nodes import choose_cutoffs, predict_purchases
+from .nodes import choose_cutoffs, apply_cutoffs
 
 
 def create_pipeline() -> Pipeline:
@@ -26,10 +26,10 @@ def create_pipeline() -> Pipeline:
                 name="choose_cutoffs",
             ),
             Node(
-                predict_purchases,
+                apply_cutoffs,
                 inputs=["purchase_probabilities", "consumer_cutoffs"],
                 outputs="purchase_predictions",
-                name="predict_purchases",
+                name="apply_cutoffs",
             ),
         ]
     )
