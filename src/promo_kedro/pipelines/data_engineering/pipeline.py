@@ -1,0 +1,82 @@
+"""Raw tables → clean tables → panel → features.
+
+::
+
+    raw_* ──► read_raw_tables ──► typed_* ──► judge_rows ──► judged_*
+              text by explicit               a reason for        │
+              formats, or refused            each bad row        ▼
+                                            raw_manifest ◄── accept_input ──► rejected_rows
+                                                 │           counted, or refused
+                        ┌───────────────┬────────┴──────┬──────────────┐
+                        ▼               ▼               ▼              ▼
+                   transactions       items       campaigns …        offers     (clean tables)
+                        └───────────────┴───────┬───────┴──────────────┘
+                                                ▼
+                          calendar ──► relevant_consumer_items ──► panel ──► features
+                                                │
+                                                ▼
+                                     exploration tables and plots
+"""
+
+from kedro.pipeline import Node, Pipeline
+
+from promo_kedro.pipelines.data_engineering import nodes
+from promo_kedro.pipelines.data_engineering.exploration_pipeline import (
+    create_exploration_pipeline,
+)
+from promo_kedro.pipelines.data_engineering.panel_pipeline import create_panel_pipeline
+
+FILES = {
+    "customer_transaction_data": "transactions",
+    "item_data": "items",
+    "customer_demographics": "demographics",
+    "campaign_data": "campaigns",
+    "coupon_item_mapping": "coupon_items",
+    "train": "redemptions",
+    "offer_log": "offer_log",
+}
+JUDGED_FILES = {file: name for file, name in FILES.items() if name != "demographics"}
+PARAMETERS = {"parameters": "params:data_engineering"}
+
+
+def create_pipeline() -> Pipeline:
+    """Compose the clean tables, the panel with its features, and the first look at both."""
+    return create_clean_tables_pipeline() + create_panel_pipeline() + create_exploration_pipeline()
+
+
+def create_clean_tables_pipeline() -> Pipeline:
+    """Wire the way from the retailer's files to the clean tables."""
+    typed = {file: f"typed_{name}" for file, name in JUDGED_FILES.items()}
+    judged = {file: f"judged_{name}" for file, name in JUDGED_FILES.items()}
+    return Pipeline(
+        [
+            Node(
+                nodes.read_raw_tables,
+                inputs={file: f"raw_{name}" for file, name in FILES.items()} | PARAMETERS,
+                outputs={file: f"typed_{name}" for file, name in FILES.items()},
+            ),
+            Node(nodes.judge_rows, inputs=typed | PARAMETERS, outputs=judged),
+            Node(
+                nodes.accept_input,
+                inputs={"raw_files": "raw_files"} | judged | PARAMETERS,
+                outputs=["raw_manifest", "rejected_rows"],
+            ),
+            Node(nodes.clean_items, ["judged_items", "raw_manifest"], "items"),
+            Node(
+                nodes.clean_transactions,
+                ["judged_transactions", "raw_manifest"],
+                "transactions",
+            ),
+            Node(
+                nodes.clean_coupons,
+                ["judged_campaigns", "judged_coupon_items", "judged_redemptions", "items"],
+                ["campaigns", "coupon_items", "issued_coupons"],
+            ),
+            Node(
+                nodes.list_consumers,
+                ["typed_demographics", "transactions", "issued_coupons"],
+                "consumers",
+            ),
+            Node(nodes.clean_offers, ["judged_offer_log", "items", "raw_manifest"], "offers"),
+        ]
+    )
