@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from promo_kedro.errors import InputError
 from promo_kedro.pipelines.thresholding import create_pipeline
 from promo_kedro.pipelines.thresholding.cutoffs import empirical_cutoffs, expected_f1_cutoffs
-from promo_kedro.pipelines.thresholding.nodes import choose_cutoffs, apply_cutoffs
+from promo_kedro.pipelines.thresholding.nodes import apply_cutoffs, choose_cutoffs
 from promo_kedro.pipelines.thresholding.parameters import ThresholdingParameters
 from promo_kedro.schemas import ConsumerCutoffs, PurchasePredictions
 
