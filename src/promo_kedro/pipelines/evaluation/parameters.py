@@ -1,0 +1,33 @@
+"""Parameters of the evaluation."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+OfferPercent = Annotated[float, Field(ge=0, lt=100)]
+
+
+class Horizon(BaseModel):
+    """How far ahead offers are played out on the simulated retailer, and how often."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    weeks: int = Field(ge=2, le=104, multiple_of=2)
+    draws: int = Field(ge=2, le=1000)
+
+
+class EvaluationParameters(BaseModel):
+    """What is reported, and how hard the value of the offers is looked at."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    mode: Literal["paper", "linear", "exact"] = "exact"
+    relation: Literal["observed", "response"] = "response"
+    calibration_bins: int = Field(default=15, ge=2, le=100)
+    min_group_consumers: int = Field(default=10, ge=1)
+    horizons: list[Horizon] = Field(
+        default=[Horizon(weeks=2, draws=20), Horizon(weeks=26, draws=6)], min_length=1
+    )
+    uniform_offers: list[OfferPercent] = Field(default=[0, 5, 10, 15, 20, 25, 30, 40], min_length=1)
+    selection_draws: int = Field(default=2, ge=1, le=1000)
+    confidence: float = Field(default=0.95, gt=0, lt=1)

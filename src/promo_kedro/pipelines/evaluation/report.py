@@ -1,0 +1,181 @@
+"""The report: one self-contained page in plain words, and the results table for the log."""
+
+from base64 import b64encode
+from importlib.resources import files
+from typing import Any
+
+import pandas as pd
+
+from promo_kedro.types import Table
+
+from .documents import json_rows
+from .offer_value import TODAY
+from .paper import paper_row
+from .parameters import EvaluationParameters
+from .plots_value import LABELS, ORDER
+from .suppression import Row, small_categories, suppress
+from .table1 import TOTAL
+
+Document = dict[str, Any]
+
+# name, heading in the log, heading in the report, how it is written
+_RESULT_COLUMNS = [
+    ("sample_size", "pairs", "Consumer-items", "{:,.0f}"),
+    ("positives", "bought", "Purchases", "{:,.0f}"),
+    ("prevalence", "share %", "Share bought, %", "{:.2%}"),
+    ("log_loss", "logloss", "Log loss", "{:.4f}"),
+    ("skill_prevalence", "skill", "Skill", "{:.3f}"),
+    ("precision", "prec", "Precision", "{:.3f}"),
+    ("recall", "recall", "Recall", "{:.3f}"),
+    ("f1", "F1", "F1", "{:.3f}"),
+    ("average_elasticity", "elast", "Average elasticity", "{:.2f}"),
+    ("weighted_offer_percent", "offer %", "Weighted offer, %", "{:.2f}"),
+    ("r2", "R²", "R²", "{:.2f}"),
+]
+_TITLES = {
+    "offer_value_plot": "What the offers are worth",
+    "elasticity_plot": "Purchase probability against offer (Figure 4 of the paper)",
+    "probability_distribution_plot": "Probabilities and cut-offs (Figure 5 of the paper)",
+    "offer_distribution_plot": "Optimal offers (Figure 6 of the paper)",
+    "revenue_retention_frontier_plot": "What retention costs",
+    "reliability_plot": "Can the probabilities be believed?",
+    "training_history_plot": "Training of the purchase models",
+}
+
+
+def written(value: float | None, form: str) -> str:
+    """A figure as people read it; a dash where there is none."""
+    if value is None or pd.isna(value):
+        return "–"
+    return form.format(value).removesuffix("%").replace("-", "−")
+
+
+def results_text(rows: list[Row], hidden: set[str]) -> str:
+    """The results table of the latest window in aligned columns, for a log of fixed width."""
+    shown = suppress([row for row in rows if row["window"] == 0], hidden)
+    table = [["category", *(short for _, short, _, _ in _RESULT_COLUMNS)]]
+    table += [[row["category"], *_figures(row)] for row in shown]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    lines = [
+        "  ".join(
+            [cells[0].ljust(widths[0])]
+            + [cell.rjust(width) for cell, width in zip(cells[1:], widths[1:], strict=True)]
+        )
+        for cells in table
+    ]
+    return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
+
+
+def set_aside(rejected_rows: Table) -> list[Row]:
+    """Counts of the rows that were set aside, by table and reason."""
+    counted = rejected_rows.group_by(["table", "reason"]).aggregate(rows=rejected_rows.count())
+    frame = counted.to_pandas().sort_values(["table", "rows"], ascending=[True, False])
+    return json_rows(frame)
+
+
+def render(
+    *,
+    results: Document,
+    value: Document,
+    curves: pd.DataFrame,
+    offers: pd.DataFrame,
+    summary: pd.DataFrame,
+    rejected: list[Row],
+    manifest: Document,
+    parameters: EvaluationParameters,
+    plots: dict[str, bytes],
+) -> str:
+    """The page as HTML text. It holds no customer ids, and no figures of small categories."""
+    from jinja2 import Environment, StrictUndefined
+
+    page = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    page.filters["written"] = written
+    hidden = small_categories(results["rows"], parameters.min_group_consumers)
+    template = files(__package__).joinpath("report.html.j2").read_text(encoding="utf-8")
+    return page.from_string(template).render(
+        raw_data_hash=results["raw_data_hash"],
+        files=manifest["files"],
+        windows=results["windows"],
+        rejected=rejected,
+        headings=[long for _, _, long, _ in _RESULT_COLUMNS],
+        results=_results_with_paper(suppress(results["rows"], hidden)),
+        parameters=parameters,
+        plan=_plan_rows(offers, summary, parameters.mode, hidden),
+        modes=_mode_rows(offers),
+        not_identified=_not_identified(curves),
+        value_note=value["note"],
+        value_total=_value_rows(value["rows"], {TOTAL}),
+        value_categories=_value_rows(
+            [row for row in value["rows"] if row["policy"] == parameters.mode],
+            {row["category"] for row in value["rows"]} - hidden - {TOTAL},
+        ),
+        plots=[(_TITLES[name], _data_uri(plots[name])) for name in _TITLES if name in plots],
+        hidden=sorted(hidden),
+    )
+
+
+def _figures(row: Row) -> list[str]:
+    return [written(row[name], form) for name, _, _, form in _RESULT_COLUMNS]
+
+
+def _results_with_paper(rows: list[Row]) -> list[Row]:
+    """Each row's written figures, and under it the paper's own where it has the category."""
+    return [
+        {
+            "window": row["window"],
+            "category": row["category"],
+            "total": row["category"] == TOTAL,
+            "ours": _figures(row),
+            "paper": _paper_figures(row) if row["window"] == 0 else None,
+        }
+        for row in rows
+    ]
+
+
+def _paper_figures(row: Row) -> list[str] | None:
+    theirs = paper_row(row["category"])
+    if theirs is None:
+        return None
+    return [written(theirs.get(name), form) for name, _, _, form in _RESULT_COLUMNS]
+
+
+def _plan_rows(
+    offers: pd.DataFrame, summary: pd.DataFrame, mode: str, hidden: set[str]
+) -> list[Row]:
+    """How each category's program ended, with the plan's sums."""
+    plan = offers[offers["mode"] == mode]
+    sums = plan.groupby(plan["category"].astype(str))[["revenue_before", "revenue_after"]].sum()
+    rows = summary[(summary["mode"] == mode) & ~summary["category"].isin(hidden)]
+    return json_rows(rows.join(sums, on="category").sort_values("category"))
+
+
+def _mode_rows(offers: pd.DataFrame) -> list[Row]:
+    """The plans side by side: what each promises."""
+    sums = offers.assign(discount=offers["price"] * offers["offer_percent"]).groupby("mode")
+    table = sums.agg(
+        n=("price", "size"),
+        price=("price", "sum"),
+        discount=("discount", "sum"),
+        revenue_before=("revenue_before", "sum"),
+        revenue_after=("revenue_after", "sum"),
+        retained_before=("retained_before", "mean"),
+        retained_after=("retained_after", "mean"),
+    )
+    table["weighted_offer_percent"] = table["discount"] / table["price"].where(table["price"] > 0)
+    return json_rows(table.reset_index())
+
+
+def _not_identified(curves: pd.DataFrame) -> list[Row]:
+    failed = curves[curves["status"] != "ok"].sort_values(["category", "relation"])
+    return json_rows(failed[["category", "relation", "status"]])
+
+
+def _value_rows(rows: list[Row], categories: set[str]) -> list[Row]:
+    order = {policy: place for place, policy in enumerate([*ORDER, TODAY])}
+    shown = [row for row in rows if row["category"] in categories]
+    shown.sort(key=lambda row: (row["horizon"], row["category"], order.get(row["policy"], 99)))
+    return [{**row, "label": LABELS.get(row["policy"], row["policy"])} for row in shown]
+
+
+def _data_uri(png: bytes) -> str:
+    return "data:image/png;base64," + b64encode(png).decode()

@@ -1,0 +1,88 @@
+import json
+
+import ibis
+import pandas as pd
+import pytest
+import yaml
+from kedro.io import DataCatalog, MemoryDataset
+from kedro.runner import SequentialRunner
+from pydantic import ValidationError
+
+from promo_kedro.datasets import CSVDataset, JSONDataset, TextDataset
+from promo_kedro.pipelines.evaluation import create_pipeline
+from promo_kedro.pipelines.evaluation.parameters import EvaluationParameters
+from promo_kedro.pipelines.evaluation.pictures import PictureDataset
+
+
+def test_the_parameters_file_and_the_defaults_agree(project_path):
+    text = (project_path / "conf/base/evaluation/parameters.yml").read_text()
+    given = yaml.safe_load(text)["evaluation"]
+    assert EvaluationParameters(**given) == EvaluationParameters()
+    assert set(given) == set(EvaluationParameters.model_fields)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"mode": "best"},
+        {"horizons": []},
+        {"horizons": [{"weeks": 3, "draws": 4}]},
+        {"horizons": [{"weeks": 2, "draws": 1}]},
+        {"uniform_offers": [100]},
+        {"modus": "exact"},
+    ],
+)
+def test_parameters_out_of_bounds_are_refused(wrong):
+    with pytest.raises(ValidationError):
+        EvaluationParameters(**wrong)
+
+
+def test_only_the_scoring_node_reads_the_truth():
+    readers = [node.name for node in create_pipeline().nodes if "truth" in node.inputs]
+    assert readers == ["value_offers"]
+
+
+def test_a_run_on_real_data_writes_everything(tmp_path, made_up_run, evaluation_parameters):
+    pipeline = create_pipeline()
+    no_rows = pd.DataFrame({"table": ["x"], "row": [1], "reason": ["y"], "values": ["{}"]})[:0]
+    known = {
+        **vars(made_up_run),
+        "truth": None,
+        "rejected_rows": ibis.memtable(no_rows),
+        "params:evaluation": evaluation_parameters,
+        "params:seed": 1,
+    }
+    inputs = {
+        name: MemoryDataset(known[name], copy_mode="assign")
+        for name in pipeline.inputs() - {"truth"}
+    }
+    outputs = {name: _output(tmp_path, name) for name in pipeline.all_outputs()}
+    catalog = DataCatalog({**inputs, **outputs, "truth": _Absent()})
+    SequentialRunner().run(pipeline, catalog)
+
+    assert len(list(tmp_path.glob("*_plot.png"))) == 7
+    results = json.loads((tmp_path / "model_results.json").read_text())
+    assert len(results["rows"]) == len(pd.read_csv(tmp_path / "model_results.csv"))
+    value = json.loads((tmp_path / "offer_value.json").read_text())
+    assert value["rows"] == []
+    assert (tmp_path / "report.html").read_text().count("data:image/png;base64,iVBOR") == 7
+
+
+class _Absent(MemoryDataset):
+    """Loads None, as the truth does where there is none."""
+
+    def load(self):
+        return None
+
+    def exists(self):
+        return True
+
+
+def _output(folder, name):
+    if name.endswith("_plot"):
+        return PictureDataset(filepath=str(folder / f"{name}.png"), save_args={"format": "png"})
+    if name == "report":
+        return TextDataset(filepath=str(folder / "report.html"))
+    if name.endswith("_json"):
+        return JSONDataset(filepath=str(folder / f"{name.removesuffix('_json')}.json"))
+    return CSVDataset(filepath=str(folder / f"{name}.csv"), save_args={"index": False})

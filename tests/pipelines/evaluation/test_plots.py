@@ -1,0 +1,178 @@
+"""What the figures show: panels, labels and data. How they look is for eyes."""
+
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from promo_kedro.pipelines.evaluation import nodes
+from promo_kedro.pipelines.evaluation.offer_value import empty_value
+from promo_kedro.pipelines.evaluation.plots_elasticity import equation, plot_elasticity
+from promo_kedro.pipelines.evaluation.plots_offers import plot_offer_distribution
+from promo_kedro.pipelines.evaluation.plots_optimization import plot_frontier
+from promo_kedro.pipelines.evaluation.plots_probabilities import (
+    plot_probability_distribution,
+    plot_reliability,
+)
+from promo_kedro.pipelines.evaluation.plots_training import plot_training_history
+from promo_kedro.pipelines.evaluation.plots_value import plot_offer_value
+
+
+def _titles(figure):
+    return [axis.get_title(loc="left") for axis in figure.axes]
+
+
+def _texts(figure):
+    return [text.get_text() for axis in figure.axes for text in axis.texts]
+
+
+def _draws_without_error(figure):
+    figure.savefig(io.BytesIO(), format="png")
+
+
+def test_figure_4_has_a_panel_per_category_with_both_relations(made_up_run):
+    figure = plot_elasticity(made_up_run.elasticity_curves, made_up_run.elasticity_bins)
+    assert _titles(figure) == sorted(made_up_run.pairs["category"].unique())
+    bakery, grocery = figure.axes[:2]
+    assert [points.get_label() for points in bakery.collections] == ["observed", "response"]
+    assert len(bakery.collections[0].get_offsets()) == 20
+    assert len(bakery.lines) == 2
+    x, y = bakery.lines[0].get_data()
+    np.testing.assert_allclose(np.log(y / (1 - y)), 0.02 * x - 2.5)
+    assert len(grocery.lines) == 1
+    assert grocery.texts[0].get_text() == "observed: not identified"
+    assert figure.axes[0].get_ylabel() == "purchase probability"
+    assert figure.axes[-1].get_xlabel() == "offer (%)"
+    _draws_without_error(figure)
+
+
+def test_the_equation_is_written_with_its_fit(made_up_run):
+    written = equation(made_up_run.elasticity_curves.iloc[0])
+    assert written == "f(x) = 1/(1 + exp(−(0.020x − 2.50))),  R² 0.60"
+
+
+def test_figure_5_splits_by_label_and_counts_empty_choices(made_up_run):
+    figure = plot_probability_distribution(
+        made_up_run.purchase_probabilities, made_up_run.consumer_cutoffs
+    )
+    assert len(figure.axes) == 3
+    validation = made_up_run.purchase_probabilities.query("split == 'validation'")
+    for axis, label in zip(figure.axes, (0, 1), strict=False):
+        assert f"n = {(validation['purchased'] == label).sum():,}" in axis.texts[0].get_text()
+        assert sum(bar.get_height() for bar in axis.patches) == pytest.approx(100)
+    cutoffs = made_up_run.consumer_cutoffs.query("split == 'test'")["cutoff"]
+    nothing = 100 * np.isinf(cutoffs).mean()
+    assert f"{nothing:.1f} % choose nothing" in figure.axes[2].texts[0].get_text()
+    assert sum(bar.get_height() for bar in figure.axes[2].patches) == pytest.approx(100 - nothing)
+    _draws_without_error(figure)
+
+
+def test_figure_5_survives_a_validation_step_without_purchases(made_up_run):
+    probabilities = made_up_run.purchase_probabilities.assign(purchased=0.0)
+    cutoffs = made_up_run.consumer_cutoffs.assign(cutoff=np.inf)
+    figure = plot_probability_distribution(probabilities, cutoffs)
+    assert _texts(figure)[1:] == ["none", "none"]
+    _draws_without_error(figure)
+
+
+def test_figure_6_shows_the_weighted_mean_of_table_1(made_up_run):
+    figure = plot_offer_distribution(made_up_run.optimal_offers, "exact")
+    assert _titles(figure) == sorted(made_up_run.pairs["category"].unique())
+    rows = made_up_run.optimal_offers.query("mode == 'exact' and category == 'Bakery'")
+    mean = (rows["price"] * rows["offer_percent"]).sum() / rows["price"].sum()
+    assert figure.axes[0].lines[0].get_xdata()[0] == pytest.approx(mean)
+    bars = [patch for patch in figure.axes[0].patches if hasattr(patch, "get_height")]
+    assert sum(bar.get_height() for bar in bars) == pytest.approx(100)
+    _draws_without_error(figure)
+
+
+def test_the_frontier_carries_the_plan_where_there_is_one(made_up_run):
+    figure = plot_frontier(
+        made_up_run.revenue_retention_frontier, made_up_run.optimization_summary, "exact"
+    )
+    bakery, grocery = figure.axes[:2]
+    assert len(bakery.lines) == 1
+    assert grocery.lines[1].get_xydata().tolist() == [[15.0, pytest.approx(100 * 100 / 120)]]
+    assert grocery.lines[0].get_ydata().max() == pytest.approx(100)
+    _draws_without_error(figure)
+
+
+def test_a_calibrated_model_lies_on_the_line():
+    rng = np.random.default_rng(2)
+    probability = rng.uniform(0.05, 0.6, 60_000)
+    table = pd.DataFrame(
+        {
+            "window": 0,
+            "split": "test",
+            "purchased": (rng.random(60_000) < probability).astype(float),
+            "raw_probability": probability / 2,
+            "probability": probability,
+        }
+    )
+    figure = plot_reliability(table, bins=10)
+    raw, calibrated = figure.axes[0].lines[:2]
+    x, y = calibrated.get_data()
+    np.testing.assert_allclose(y, x, atol=0.02)
+    x, y = raw.get_data()
+    np.testing.assert_allclose(y, 2 * x, atol=0.02)
+    assert len(x) == 10
+
+
+def test_training_history_marks_the_best_epoch(made_up_run):
+    figure = plot_training_history(made_up_run.training_history)
+    assert "pooled" in _titles(figure)
+    train, validation, best = figure.axes[0].lines
+    assert best.get_xdata()[0] == validation.get_xdata()[np.argmin(validation.get_ydata())]
+    assert len(train.get_xdata()) == 10
+    _draws_without_error(figure)
+
+
+def test_the_value_is_drawn_against_today(made_up_value):
+    figure = plot_offer_value(made_up_value, None, 0.95)
+    assert _titles(figure) == ["after 2 weeks"] * 2 + ["after 26 weeks"] * 2
+    labels = [tick.get_text() for tick in figure.axes[0].get_yticklabels()]
+    assert labels == ["plan: exact", "plan: linear", "plan: paper", "best uniform", "no offers"]
+    points = [line.get_xydata()[0] for line in figure.axes[0].lines if line.get_marker() == "o"]
+    exact = made_up_value.query("category == 'All' and horizon == 2 and policy == 'exact'").iloc[0]
+    assert points[0].tolist() == [pytest.approx(exact["revenue_vs_today_percent"]), 0]
+    _draws_without_error(figure)
+
+
+def test_nothing_to_draw_is_said_in_words(made_up_run):
+    figures = [
+        plot_offer_value(empty_value(), "there is no truth", 0.95),
+        plot_elasticity(made_up_run.elasticity_curves.iloc[:0], made_up_run.elasticity_bins),
+        plot_offer_distribution(made_up_run.optimal_offers.iloc[:0], "exact"),
+        plot_frontier(
+            made_up_run.revenue_retention_frontier.iloc[:0],
+            made_up_run.optimization_summary,
+            "exact",
+        ),
+        plot_training_history(made_up_run.training_history.iloc[:0]),
+        plot_reliability(made_up_run.purchase_probabilities.iloc[:0], 10),
+    ]
+    for figure in figures:
+        assert len(_texts(figure)) == 1
+    assert "there is no truth" in _texts(figures[0])[0]
+
+
+def test_small_categories_are_left_out_of_plots(made_up_run, evaluation_parameters):
+    results = {"rows": [{"window": 0, "category": "Tiny", "consumers": 4}]}
+    figures = [
+        nodes.draw_elasticity(
+            made_up_run.elasticity_curves,
+            made_up_run.elasticity_bins,
+            results,
+            evaluation_parameters,
+        ),
+        nodes.draw_offer_distribution(made_up_run.optimal_offers, results, evaluation_parameters),
+        nodes.draw_revenue_retention_frontier(
+            made_up_run.revenue_retention_frontier,
+            made_up_run.optimization_summary,
+            results,
+            evaluation_parameters,
+        ),
+    ]
+    for figure in figures:
+        assert "Tiny" not in _titles(figure)

@@ -1,0 +1,145 @@
+import re
+from base64 import b64encode
+
+import ibis
+import pandas as pd
+import pytest
+
+from promo_kedro.pipelines.evaluation import nodes
+from promo_kedro.pipelines.evaluation.documents import json_rows
+from promo_kedro.pipelines.evaluation.report import results_text, set_aside, written
+
+RAW_HASH = "0f" * 32
+PNG = b"\x89PNG pretend"
+
+
+@pytest.fixture(scope="module")
+def documents(made_up_run, made_up_value, evaluation_parameters):
+    _, results = nodes.make_model_results(
+        made_up_run.purchase_predictions,
+        made_up_run.offer_elasticities,
+        made_up_run.optimal_offers,
+        made_up_run.elasticity_curves,
+        made_up_run.calendar,
+        made_up_run.raw_manifest,
+        evaluation_parameters,
+    )
+    value = {"raw_data_hash": RAW_HASH, "note": None, "rows": json_rows(made_up_value)}
+    return results, value
+
+
+@pytest.fixture(scope="module")
+def rejected():
+    return ibis.memtable(
+        pd.DataFrame(
+            {
+                "table": ["transactions"] * 3,
+                "row": [1, 2, 3],
+                "reason": ["quantity <= 0", "quantity <= 0", "offer above 100 %"],
+                "values": ["{}"] * 3,
+            }
+        )
+    )
+
+
+@pytest.fixture(scope="module")
+def page(made_up_run, evaluation_parameters, documents, rejected):
+    results, value = documents
+    return nodes.write_report(
+        results,
+        value,
+        made_up_run.elasticity_curves,
+        made_up_run.optimal_offers,
+        made_up_run.optimization_summary,
+        rejected,
+        made_up_run.raw_manifest,
+        evaluation_parameters,
+        elasticity_plot=PNG,
+    )
+
+
+def test_it_names_the_data_and_every_category(page, made_up_run):
+    assert RAW_HASH in page
+    assert "customer_transaction_data.csv.gz" in page
+    for category in made_up_run.pairs["category"].unique():
+        assert category.replace("&", "&amp;") in page
+    assert "2019-07-01" in page
+
+
+def test_the_papers_figures_stand_beside_ours_and_are_marked(page):
+    assert page.count('class="paper"') == 3
+    paper = re.search(r'<tr class="paper"><td>the paper</td>(.*?)</tr>', page).group(1)
+    assert "<td>1,628</td>" in paper
+    assert "<td>0.367</td>" in paper
+
+
+def test_it_holds_no_customer_ids(page, made_up_run):
+    ids = {str(number) for number in made_up_run.pairs["customer_id"].unique()}
+    assert "770001" in ids
+    text = re.sub(r"data:image/png;base64,\S+", "", page)
+    assert ids.isdisjoint(re.findall(r"\d+", text))
+
+
+def test_small_categories_have_no_figures(page):
+    rows = re.findall(r"<tr><td>Tiny.*?</tr>", page, flags=re.DOTALL)
+    scores = [row for row in rows if row.count("<td>") > 8]
+    assert len(scores) == 2
+    for row in scores:
+        assert set(re.findall(r"<td>([^<]*)</td>", row)) <= {"Tiny", "–"}
+    assert "fewer than 10 consumers have no" in page
+
+
+def test_it_says_what_failed_and_why(page):
+    assert "at most 12.0 % can be kept" in page
+    assert "not identified: the slope is not positive" in page
+    assert "quantity &lt;= 0" in page
+
+
+def test_plots_are_inside_the_page(page):
+    assert b64encode(PNG).decode() in page
+    assert not re.search(r'(src|href)="(?!data:)', page)
+
+
+def test_without_a_value_the_note_stands_there(
+    made_up_run, evaluation_parameters, documents, rejected
+):
+    page = nodes.write_report(
+        documents[0],
+        {"raw_data_hash": RAW_HASH, "note": "there is no truth", "rows": []},
+        made_up_run.elasticity_curves,
+        made_up_run.optimal_offers,
+        made_up_run.optimization_summary,
+        rejected,
+        made_up_run.raw_manifest,
+        evaluation_parameters,
+    )
+    assert "<p>there is no truth</p>" in page
+
+
+def test_rows_set_aside_are_counted_by_reason(rejected):
+    assert set_aside(rejected) == [
+        {"table": "transactions", "reason": "quantity <= 0", "rows": 2},
+        {"table": "transactions", "reason": "offer above 100 %", "rows": 1},
+    ]
+
+
+def test_the_logged_table_is_aligned_and_ends_with_the_total(documents):
+    lines = results_text(documents[0]["rows"], {"Tiny"}).splitlines()
+    assert len({len(line) for line in lines}) == 1
+    assert lines[-1].startswith("All ")
+    tiny = next(line for line in lines if line.startswith("Tiny"))
+    assert set(tiny.split()[1:]) == {"–"}
+
+
+def test_the_document_says_what_it_is_about(documents):
+    results = documents[0]
+    assert results["raw_data_hash"] == RAW_HASH
+    assert results["split"] == "test"
+    test = next(w for w in results["windows"] if w["window"] == 0 and w["split"] == "test")
+    assert (test["steps"], test["start_date"], test["end_date"]) == (1, "2019-06-17", "2019-06-30")
+
+
+def test_figures_are_written_for_people():
+    assert written(None, "{:.2f}") == written(float("nan"), "{:.2f}") == "–"
+    assert written(-0.31, "{:.2f}") == "−0.31"
+    assert written(0.0123, "{:.2%}") == "1.23"
