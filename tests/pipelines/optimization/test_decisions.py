@@ -22,7 +22,7 @@ def tables() -> dict[str, DataFrame]:
             "reference_source": ["own last 4 weeks"] * 6,
             "offer_today": 10.0,
             "probability": 0.2,
-            "elasticity": 0.8,
+            "elasticity": [0.8, 0.8, 0.0, 0.8, 0.8, 0.8],
             "price": 3.0,
             "quantity": 1.5,
             "unit_price": 2.0,
@@ -111,6 +111,12 @@ def test_missing_cutoff_is_refused_and_an_infinite_one_accepted(tables):
     assert np.isinf(decisions_of(**tables)["cutoff"]).all()
     tables["cutoffs"] = tables["cutoffs"].iloc[1:]
     with pytest.raises(InputError, match=r"no cut-off .* 1 of 6 .* Bakery"):
+        decisions_of(**tables)
+
+
+def test_elasticities_of_another_curve_are_refused(tables):
+    tables["slopes"].loc[0, "slope"] = 0.02
+    with pytest.raises(InputError, match=r"elasticity in 2 of 5 .*Bakery.*relation"):
         decisions_of(**tables)
 
 

@@ -20,7 +20,7 @@ def test_file_states_every_default():
     "wrong",
     [
         {"modes": ["exact"]},
-        {"chosen": "expected"},
+        {"relation": "guessed"},
         {"retention_required": {"exact": {"Bakery": 30}}},
         {"offer_range": {"min_offers": 0}},
         {"solver": {"core_size": 0}},

@@ -33,7 +33,7 @@ def decisions_of(
 
     Raises:
         InputError: a number is missing, infinite or out of bounds, a consumer-item appears
-            twice, or a consumer has no cut-off.
+            twice, a consumer has no cut-off, or elasticities and slopes do not belong together.
     """
     check_numbers(elasticities)
     units = (
@@ -48,6 +48,7 @@ def decisions_of(
         & (units["slope"] > 0)
         & (units["reference_source"] != "not identified")
     )
+    check_slopes(units[identified])
     units["slope"] = units["slope"].where(identified, 0.0)
     units["elasticity"] = units["elasticity"].where(identified, 0.0)
     units["adjustable"] = True
@@ -100,6 +101,19 @@ def check_cutoffs(units: DataFrame) -> None:
             f"consumer_cutoffs has no cut-off for the next step for {missing.sum()} of "
             f"{len(units)} consumer-items, for example in {units.loc[missing, 'category'].iloc[0]}."
             " Run the thresholding pipeline again on the same data."
+        )
+
+
+def check_slopes(units: DataFrame) -> None:
+    """Refuse slopes that the elasticities do not come from (Eq. 12)."""
+    expected = units["slope"] * units["reference_offer"] * (1 - units["probability"])
+    wrong = ~np.isclose(units["elasticity"], expected, rtol=1e-4, atol=1e-9)
+    if wrong.any():
+        raise InputError(
+            f"elasticity in {wrong.sum()} of {len(units)} rows of offer_elasticities does not "
+            "come from the slope in elasticity_curves, for example in "
+            f"{units.loc[wrong, 'category'].iloc[0]}. Set optimization.relation to "
+            "elasticity.relation, or run the elasticity pipeline again."
         )
 
 

@@ -64,18 +64,18 @@ def choose_offers(
     from .offers import OFFER_COLUMNS, SUMMARY_COLUMNS
 
     offers, summary = [], []
-    for category, decisions in offer_decisions.groupby("category", sort=True):
-        for mode in get_args(Mode):
+    for mode in get_args(Mode):
+        for category, decisions in offer_decisions.groupby("category", sort=True):
             planned, row = _plan(decisions, mode, parameters)
             offers.append(planned)
             summary.append(row)
-            if mode == parameters.chosen:
-                _log_plan(category, planned, row)
+            if row["status"].startswith("infeasible"):
+                logger.warning("%s, %s: %s; %s", category, mode, row["status"], row["message"])
     step = next_step_of(calendar)
-    dated = pd.concat(offers).assign(valid_from=step.start_date, valid_to=step.end_date)
-    by_mode = pd.DataFrame(summary)[SUMMARY_COLUMNS].sort_values("mode", kind="stable")
-    plans = dated[OFFER_COLUMNS].sort_values("mode", kind="stable", ignore_index=True)
-    return plans, by_mode.reset_index(drop=True)
+    plans = pd.concat(offers, ignore_index=True)
+    plans = plans.assign(valid_from=step.start_date, valid_to=step.end_date)
+    _log_plans(plans)
+    return plans[OFFER_COLUMNS], pd.DataFrame(summary)[SUMMARY_COLUMNS]
 
 
 def trace_frontiers(offer_decisions: DataFrame, parameters: OptimizationParameters) -> DataFrame:
@@ -114,16 +114,15 @@ def _plan(
     return offers, row | {"seconds": perf_counter() - started}
 
 
-def _log_plan(category: str, offers: DataFrame, row: dict[str, Any]) -> None:
-    """Say in one line what the chosen plan does to revenue and retention."""
-    logger.info(
-        "%s, %s: %s; revenue %.2f → %.2f, retention %.4f → %.4f (%s)",
-        category,
-        row["mode"],
-        row["status"],
-        offers["revenue_before"].sum(),
-        row["revenue"],
-        offers["retained_before"].mean(),
-        row["retention"],
-        row["message"],
-    )
+def _log_plans(offers: DataFrame) -> None:
+    """Say in one line per mode what its plan expects of revenue and retention."""
+    for mode, plan in offers.groupby("mode", sort=False):
+        logger.info(
+            "Offers by %s: revenue %.2f today → %.2f, retention %.4f → %.4f, %d offers changed",
+            mode,
+            plan["revenue_before"].sum(),
+            plan["revenue_after"].sum(),
+            plan["retained_before"].mean(),
+            plan["retained_after"].mean(),
+            plan["change"].notna().sum(),
+        )

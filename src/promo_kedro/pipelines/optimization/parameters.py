@@ -63,8 +63,7 @@ class OptimizationParameters(BaseModel):
     """What the offer program may choose from, and what it must keep.
 
     Attributes:
-        chosen: the mode whose plan the log and later pipelines speak of; all are computed.
-        relation: the offer–probability curve that gives ``exact`` its slope.
+        relation: the offer–probability curve in use; the one the elasticities come from.
         retention_required: R_rc of Eq. 13, per mode and category.
         offer_range: how (o₁, o₂) is found.
         frontier_points: points of the revenue–retention frontier per category and mode.
@@ -73,7 +72,6 @@ class OptimizationParameters(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    chosen: Mode = "exact"
     relation: Literal["observed", "response"] = "response"
     retention_required: RetentionRequired = RetentionRequired()
     offer_range: OfferRangeParameters = OfferRangeParameters()

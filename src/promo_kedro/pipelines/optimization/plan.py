@@ -66,7 +66,7 @@ def solve(table: OptionTable, required: float, parameters: SolverParameters) -> 
     attainable = _total(table, most)[1]
     if attainable < needed - _slack(needed):
         nothing = float("nan")
-        return Plan(None, nothing, nothing, nothing, attainable / len(table), nothing, "dual")
+        return Plan(None, nothing, nothing, nothing, attainable / len(table), nothing, "separable")
     if _total(table, free)[1] >= needed - _slack(needed):
         return _certified(table, free, attainable, needed, 0.0, "separable")
 
