@@ -6,6 +6,7 @@ from promo_kedro.pipelines.evaluation import nodes
 from promo_kedro.pipelines.evaluation.offer_value import (
     COLUMNS,
     best_uniform,
+    headlines,
     plan_matrices,
     summarise,
     value_of_policies,
@@ -60,6 +61,14 @@ def test_differences_are_paired_so_shared_luck_cancels(value, fake_world):
     assert plan["retention_vs_today"] == pytest.approx(10 / items / 1000)
     base = _total(value, "today")["revenue"]
     assert plan["revenue_vs_today_percent"] == pytest.approx(100 * gain / base)
+
+
+def test_the_headline_says_what_the_plan_changes(value):
+    first, second = headlines(value, "exact")
+    percent = _total(value, "exact")["revenue_vs_today_percent"]
+    assert first.startswith(f"Over 2 weeks the offers of the plan 'exact' earn {percent:+.1f} %")
+    assert second.startswith("Over 26 weeks")
+    assert headlines(value, "unheard of") == []
 
 
 def test_today_differs_from_itself_by_nothing(value):

@@ -90,7 +90,8 @@ def test_small_categories_have_no_figures(page):
 
 
 def test_it_says_what_failed_and_why(page):
-    assert "at most 12.0 % can be kept" in page
+    assert "infeasible: at most 0.12" in page
+    assert "offers stay as today" in page
     assert "not identified: the slope is not positive" in page
     assert "quantity &lt;= 0" in page
 

@@ -54,7 +54,7 @@ def value_offers(
 ) -> tuple[DataFrame, Document]:
     """What each policy earns on the simulated retailer: the one reader of the truth."""
     from .documents import json_rows
-    from .offer_value import empty_value, value_of_policies, why_not
+    from .offer_value import empty_value, headlines, value_of_policies, why_not
 
     note = why_not(truth, raw_manifest["raw_data_hash"])
     if truth is not None and note is None:
@@ -62,6 +62,8 @@ def value_offers(
 
         logger.info("Playing the offers out on the simulated retailer")
         value = value_of_policies(restore(truth), optimal_offers, parameters, seed)
+        for sentence in headlines(value, parameters.mode):
+            logger.info("%s", sentence)
     else:
         logger.info("%s", note)
         value = empty_value()

@@ -84,6 +84,18 @@ def value_of_policies(
     return everything.merge(promises, on=["policy", "category"], how="left")[COLUMNS]
 
 
+def headlines(value: pd.DataFrame, policy: str) -> list[str]:
+    """One sentence per horizon: what a policy earns and keeps against today's offers."""
+    rows = value[(value["policy"] == policy) & (value["category"] == "All")]
+    return [
+        f"Over {row.horizon} weeks the offers of the plan '{policy}' earn "
+        f"{row.revenue_vs_today_percent:+.1f} % and keep "
+        f"{100 * row.retention_vs_today:+.2f} percentage points of the consumers, "
+        "against today's offers"
+        for row in rows.itertuples()
+    ]
+
+
 def plan_matrices(world: Any, offers: pd.DataFrame, today: np.ndarray) -> dict[str, np.ndarray]:
     """Each policy's offer for every consumer and item, percent: (consumers, items)."""
     matrices = {TODAY: today, "none": np.zeros_like(today)}

@@ -20,9 +20,8 @@ def plot_frontier(frontier: pd.DataFrame, summary: pd.DataFrame, mode: str) -> F
         "reach that retention."
     )
     figure, axes = panels(names, TITLE, note, panel_size=(3.4, 2.6))
-    plans = summary[summary["mode"] == mode].set_index(
-        summary.loc[summary["mode"] == mode, "category"].astype(str)
-    )
+    planned = (summary["mode"] == mode) & ~summary["status"].str.startswith("infeasible")
+    plans = summary[planned].set_index("category")
     for category, axis in axes.items():
         curve = curves[curves["category"] == category].sort_values("retention_required")
         highest = curve["revenue"].max() or 1.0
@@ -30,7 +29,7 @@ def plot_frontier(frontier: pd.DataFrame, summary: pd.DataFrame, mode: str) -> F
             100 * curve["retention_required"], 100 * curve["revenue"] / highest,
             color=BLUE, linewidth=1.6, marker="o", markersize=3.5,
         )  # fmt: skip
-        if category in plans.index and pd.notna(plans.loc[category, "revenue"]):
+        if category in plans.index:
             plan = plans.loc[category]
             axis.plot(
                 [100 * plan["retention_required"]], [100 * plan["revenue"] / highest],
