@@ -9,7 +9,7 @@ from typing import Any
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.framework.project import pipelines
-from kedro.io import DataCatalog, MemoryDataset
+from kedro.io import DataCatalog, DatasetError, MemoryDataset
 from kedro.pipeline import Pipeline
 from kedro.validation import DataValidationError
 
@@ -61,12 +61,12 @@ class Provenance:
         """Stop where inputs are missing or stem from other raw data."""
         inputs = sorted(pipeline.datasets() - pipeline.all_outputs() - _parameters_of(pipeline))
         made = [name for name in inputs if name in _makers()]
-        _refuse_missing(inputs, catalog)
+        _refuse_missing([name for name in inputs if name != "raw_files"], catalog)
         self._raw_data_hash = None
         if "raw_manifest" in pipeline.all_outputs():
-            self._raw_data_hash = catalog.load("raw_files")["raw_data_hash"]
+            self._raw_data_hash = _load("raw_files", catalog)["raw_data_hash"]
         elif made:
-            self._raw_data_hash = catalog.load("raw_manifest")["raw_data_hash"]
+            self._raw_data_hash = _load("raw_manifest", catalog)["raw_data_hash"]
             self._refuse_other_raw_folder(run_params, catalog)
             self._refuse_strangers(made)
 
@@ -85,7 +85,7 @@ class Provenance:
     def _refuse_other_raw_folder(self, run_params: dict[str, Any], catalog: DataCatalog) -> None:
         if "raw_dir" not in (run_params.get("runtime_params") or {}):
             return
-        if catalog.load("raw_files")["raw_data_hash"] != self._raw_data_hash:
+        if _load("raw_files", catalog)["raw_data_hash"] != self._raw_data_hash:
             raise MissingRunError(
                 "the data folder was made from other raw files than those in raw_dir: run the "
                 "whole of `kedro run` on this raw_dir, with a data_dir of its own."
@@ -107,13 +107,24 @@ class PlainErrors:
     @hook_impl
     def on_pipeline_error(self, error: Exception) -> None:
         """Raise the cause that was written for the user, if there is one."""
-        cause: BaseException | None = error
-        while cause is not None:
-            if isinstance(cause, InputError | MissingRunError):
-                raise cause from None
-            if isinstance(cause, DataValidationError):
-                raise InputError(str(cause)) from None
-            cause = cause.__cause__
+        _raise_plainly(error)
+
+
+def _raise_plainly(error: BaseException | None) -> None:
+    while error is not None:
+        if isinstance(error, InputError | MissingRunError):
+            raise error from None
+        if isinstance(error, DataValidationError):
+            raise InputError(str(error)) from None
+        error = error.__cause__
+
+
+def _load(name: str, catalog: DataCatalog) -> Any:
+    try:
+        return catalog.load(name)
+    except DatasetError as error:
+        _raise_plainly(error)
+        raise
 
 
 def _refuse_missing(inputs: list[str], catalog: DataCatalog) -> None:
@@ -126,7 +137,7 @@ def _refuse_missing(inputs: list[str], catalog: DataCatalog) -> None:
             "(`kedro run` makes everything)."
         )
     for name in missing:
-        catalog.load(name)
+        _load(name, catalog)
 
 
 def _is_there(name: str, catalog: DataCatalog) -> bool:
