@@ -40,7 +40,7 @@ class Stream(IntEnum):
 
 def shared_generator(seed: Seed, stream: Stream, moment: int = 0) -> Generator:
     """A generator for what all consumers share (popularity, prices, promotions)."""
-    return Generator(Philox(SeedSequence(seed, spawn_key=(stream, moment))))
+    return Generator(_bits(seed, stream, moment))
 
 
 def uniforms(seed: Seed, stream: Stream, moment: int, rows: range, columns: int) -> Array:
@@ -56,7 +56,7 @@ def uniforms(seed: Seed, stream: Stream, moment: int, rows: range, columns: int)
     Returns:
         Array (consumers, columns) of floats in [0, 1).
     """
-    bits = Philox(SeedSequence(seed, spawn_key=(stream, moment)))
+    bits = _bits(seed, stream, moment)
     skipped = rows.start * columns
     bits.advance(skipped // _WORDS_PER_COUNT)
     generator = Generator(bits)
@@ -69,3 +69,9 @@ def normals(seed: Seed, stream: Stream, moment: int, rows: range, columns: int) 
     pair = uniforms(seed, stream, moment, rows, 2 * columns)
     radius = np.sqrt(-2.0 * np.log1p(-pair[:, :columns]))
     return (radius * np.cos(2.0 * np.pi * pair[:, columns:])).astype(np.float32)
+
+
+def _bits(seed: Seed, stream: Stream, moment: int) -> Philox:
+    # A pair keeps its length: numpy alone takes (3, 0) for 3.
+    entropy = seed if isinstance(seed, int) else (*seed, len(seed))
+    return Philox(SeedSequence(entropy, spawn_key=(stream, moment)))
