@@ -119,8 +119,9 @@ def order_probability(
     found = pd.concat(parts, ignore_index=True)
     found["order_probability"] = found["purchases"] / found["cells"]
     octaves = found["measure"].isin(["total_orders", "total_reorders"]) & (found["bin"] > 1)
-    found["value_from"] = found["bin"].where(~octaves, 2 ** (found["bin"] - 2) + 1)
-    found["value_to"] = found["bin"].where(~octaves, 2 ** (found["bin"] - 1))
+    octave = found["bin"].clip(lower=2)
+    found["value_from"] = found["bin"].where(~octaves, 2 ** (octave - 2) + 1)
+    found["value_to"] = found["bin"].where(~octaves, 2 ** (octave - 1))
     columns = "level measure value_from value_to cells purchases consumers order_probability"
     return _large_groups(found[columns.split()], exploration, "order_probability")
 
@@ -173,7 +174,7 @@ def _measured_before(cells: Table, key: str, max_steps: int) -> Table:
 
 
 def _octave(count: IntegerColumn) -> IntegerColumn:
-    """Return 0 for 0, 1 for 1, 2 for 2, 3 for 3–4, 4 for 5–8 …"""
+    """Return 0 for 0, 1 for 1, 2 for 2, 3 for 3–4, 4 for 5–8, and so on."""
     return ibis.cases(
         *((count <= limit, place) for place, limit in enumerate([0, *(2**k for k in range(40))])),
         else_=41,

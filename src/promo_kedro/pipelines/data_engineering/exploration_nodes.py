@@ -54,11 +54,14 @@ def plot_offer_percent_density(offer_percent_density: DataFrame) -> Figure:
     return exploration_plots.offer_percent_density_plot(offer_percent_density)
 
 
-def plot_basket_size_density(basket_size_density: DataFrame) -> Figure:
+def plot_basket_size_density(
+    basket_size_density: DataFrame, parameters: DataEngineeringParameters
+) -> Figure:
     """Draw Figure 3, graph 3."""
     from promo_kedro.pipelines.data_engineering import exploration_plots
 
-    return exploration_plots.basket_size_density_plot(basket_size_density)
+    largest = parameters.exploration.max_basket_size
+    return exploration_plots.basket_size_density_plot(basket_size_density, largest)
 
 
 def plot_order_probability(order_probability: DataFrame) -> Figure:

@@ -3,6 +3,7 @@
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 BLUE, ORANGE, GREY = "#2b6cb0", "#c05621", "#718096"
 TITLES = {
@@ -58,16 +59,27 @@ def offer_percent_density_plot(offer_percent_density: pd.DataFrame) -> Figure:
     return figure
 
 
-def basket_size_density_plot(basket_size_density: pd.DataFrame) -> Figure:
-    """Draw how baskets are spread over the number of different items."""
+def basket_size_density_plot(basket_size_density: pd.DataFrame, largest: int) -> Figure:
+    """Draw how baskets are spread over the number of different items.
+
+    Args:
+        basket_size_density: The share of baskets by size.
+        largest: The size that stands for all larger ones too.
+    """
     figure, axes = _canvas(8, 4.5)
-    axes.bar(
-        basket_size_density["basket_size"],
-        100 * basket_size_density["share"],
-        width=0.9,
-        color=BLUE,
-    )
-    axes.set_xlabel("different items in a basket (the last bar: this many or more)")
+    sizes, shares = basket_size_density["basket_size"], 100 * basket_size_density["share"]
+    axes.bar(sizes, shares, width=0.9, color=BLUE)
+    if (sizes == largest).any():
+        axes.annotate(
+            f"{largest} and more",
+            (largest, float(shares[sizes == largest].iloc[0])),
+            xytext=(0, 6),
+            textcoords="offset points",
+            ha="right",
+            color=GREY,
+        )
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xlabel("different items in a basket")
     axes.set_ylabel("share of baskets (%)")
     axes.set_title("Baskets over basket size")
     return figure

@@ -66,8 +66,8 @@ class DataEngineeringParameters(_Group):
     """Everything that ``data_engineering`` reads from its parameters file."""
 
     categories: list[str] | None = None
-    dates: DateParameters = DateParameters()
-    calendar: CalendarParameters = CalendarParameters()
-    cleaning: CleaningParameters = CleaningParameters()
-    exploration: ExplorationParameters = ExplorationParameters()
-    panel: PanelParameters = PanelParameters()
+    dates: DateParameters = Field(default_factory=DateParameters)
+    calendar: CalendarParameters = Field(default_factory=CalendarParameters)
+    cleaning: CleaningParameters = Field(default_factory=CleaningParameters)
+    exploration: ExplorationParameters = Field(default_factory=ExplorationParameters)
+    panel: PanelParameters = Field(default_factory=PanelParameters)

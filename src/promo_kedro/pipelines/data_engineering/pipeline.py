@@ -2,20 +2,17 @@
 
 ::
 
-    raw_* ──► read_raw_tables ──► typed_* ──► judge_rows ──► judged_*
-              text by explicit               a reason for        │
-              formats, or refused            each bad row        ▼
-                                            raw_manifest ◄── accept_input ──► rejected_rows
-                                                 │           counted, or refused
-                        ┌───────────────┬────────┴──────┬──────────────┐
-                        ▼               ▼               ▼              ▼
-                   transactions       items       campaigns …        offers     (clean tables)
-                        └───────────────┴───────┬───────┴──────────────┘
-                                                ▼
-                          calendar ──► relevant_consumer_items ──► panel ──► features
-                                                │
-                                                ▼
-                                     exploration tables and plots
+    raw_* ──► read_raw_tables ──► typed_* ──► judge_rows ──► judged_* ──► accept_input
+              text by explicit               a reason for                 counted,
+              formats, or refused            each bad row                 or refused
+                                                                               │
+         rejected_rows, raw_manifest ◄─────────────────────────────────────────┘
+                             │
+                             ▼
+    transactions, items, consumers, campaigns, coupon_items, issued_coupons, offers
+                             │
+                             ├──► calendar ──► relevant_consumer_items ──► panel ──► features
+                             └──► exploration tables and plots
 """
 
 from kedro.pipeline import Node, Pipeline
@@ -54,29 +51,49 @@ def create_clean_tables_pipeline() -> Pipeline:
                 nodes.read_raw_tables,
                 inputs={file: f"raw_{name}" for file, name in FILES.items()} | PARAMETERS,
                 outputs={file: f"typed_{name}" for file, name in FILES.items()},
+                name="read_raw_tables",
             ),
-            Node(nodes.judge_rows, inputs=typed | PARAMETERS, outputs=judged),
+            Node(
+                nodes.judge_rows,
+                inputs=typed | PARAMETERS,
+                outputs=judged,
+                name="judge_rows",
+            ),
             Node(
                 nodes.accept_input,
                 inputs={"raw_files": "raw_files"} | judged | PARAMETERS,
                 outputs=["raw_manifest", "rejected_rows"],
+                name="accept_input",
             ),
-            Node(nodes.clean_items, ["judged_items", "raw_manifest"], "items"),
+            Node(
+                nodes.clean_items,
+                ["judged_items", "raw_manifest"],
+                "items",
+                name="clean_items",
+            ),
             Node(
                 nodes.clean_transactions,
                 ["judged_transactions", "raw_manifest"],
                 "transactions",
+                name="clean_transactions",
             ),
             Node(
                 nodes.clean_coupons,
                 ["judged_campaigns", "judged_coupon_items", "judged_redemptions", "items"],
                 ["campaigns", "coupon_items", "issued_coupons"],
+                name="clean_coupons",
             ),
             Node(
                 nodes.list_consumers,
                 ["typed_demographics", "transactions", "issued_coupons"],
                 "consumers",
+                name="list_consumers",
             ),
-            Node(nodes.clean_offers, ["judged_offer_log", "items", "raw_manifest"], "offers"),
+            Node(
+                nodes.clean_offers,
+                ["judged_offer_log", "items", "raw_manifest"],
+                "offers",
+                name="clean_offers",
+            ),
         ]
     )

@@ -4,7 +4,6 @@ import logging
 from collections.abc import Mapping
 from datetime import date, timedelta
 
-import ibis
 from ibis.expr.types import Table
 
 from promo_kedro.errors import InputError

@@ -177,7 +177,7 @@ def _explained(fault: str, column: Column, dates: DateRule | None, text: str, ro
             f"lie outside {dates.earliest} to {dates.latest} {where}; "
             "correct them, or set dates.latest in the parameters"
         )
-    return f"{_must_be(column, dates)} {where}; {_remedy(column, dates, text)}"
+    return f"{_must_be(column, dates)} {where}; {_remedy(column, text)}"
 
 
 def _must_be(column: Column, dates: DateRule | None) -> str:
@@ -190,17 +190,22 @@ def _must_be(column: Column, dates: DateRule | None) -> str:
     }[column.kind]
 
 
-def _remedy(column: Column, dates: DateRule | None, text: str) -> str:
-    if column.kind == "date":
-        return "write all dates of the file alike, or set their format under dates"
-    if column.kind == "flag":
-        return "write true or false"
-    if column.kind == "id" and re.fullmatch(r"[0-9]+\.0*", text):
-        return "write ids without decimals"
-    if column.kind == "id" and re.fullmatch(r"[0-9]{19,}", text):
-        return "renumber the ids, here and in every other file"
-    if column.kind == "number" and re.fullmatch(r"[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]*)?", text):
-        return "write numbers without thousands separators"
-    if column.kind == "number" and re.fullmatch(r"[+-]?[0-9.]*,[0-9]*", text):
-        return "write numbers with a decimal point, not a comma"
+def _remedy(column: Column, text: str) -> str:
+    for kind, spelling, remedy in _REMEDIES:
+        if column.kind == kind and re.fullmatch(spelling, text):
+            return remedy
     return "correct them or remove the rows"
+
+
+_REMEDIES = (
+    ("date", r".*", "write all dates of the file alike, or set their format under dates"),
+    ("flag", r".*", "write true or false"),
+    ("id", r"[0-9]+\.[0-9]*", "write ids without decimals"),
+    ("id", r"[0-9]{19,}", "renumber the ids, here and in every other file"),
+    (
+        "number",
+        r"[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]*)?",
+        "write numbers without thousands separators, and with a decimal point",
+    ),
+    ("number", r"[+-]?[0-9.]*,[0-9]*", "write numbers with a decimal point, not a comma"),
+)
