@@ -54,7 +54,7 @@ def find_reference_offers(
         customer_id, item_id, category, reference_offer (missing where there is none),
         reference_source, offer_today.
     """
-    from .reference import mean_panel_offers, offers_today, reference_offers, sum_own_offers
+    from .reference import gather_offers, offers_today, reference_offers
 
     until = int(calendar.loc[calendar["split"] == "next", "step"].iloc[0])
     since = until - parameters.recent_steps
@@ -62,20 +62,13 @@ def find_reference_offers(
     logger.info("Own offers come from %s.", "the offer log" if logged else "receipts")
 
     latest = relevant_consumer_items.filter(relevant_consumer_items.window == 0)
-    made = sum_own_offers(offers if logged else transactions, latest, since, until)
-    table = latest.select(*CONSUMER_ITEM, "category").order_by(CONSUMER_ITEM).to_pandas()
-    table = table.merge(
-        consumers.select("customer_id", "age_range").to_pandas(), how="left", on="customer_id"
-    )
-    table = table.merge(made, how="left", on=CONSUMER_ITEM).fillna(
-        {name: 0 for name in made.columns if name not in CONSUMER_ITEM}
-    )
-    table = table.merge(mean_panel_offers(panel, since, until), how="left", on=CONSUMER_ITEM)
-    table = offers_today(reference_offers(table))
-    for source, count in table["reference_source"].value_counts().items():
+    made = offers if logged else transactions
+    gathered = gather_offers(latest, made, consumers, panel, since, until)
+    found = offers_today(reference_offers(gathered))
+    for source, count in found["reference_source"].value_counts().items():
         logger.info("Reference offers from %s: %s consumer-items.", source, f"{count:,}")
     columns = ["category", "reference_offer", "reference_source", "offer_today"]
-    return table[[*CONSUMER_ITEM, *columns]]
+    return found[[*CONSUMER_ITEM, *columns]]
 
 
 def price_purchases(relevant_consumer_items: Table, transactions: Table) -> DataFrame:

@@ -18,6 +18,29 @@ CONSUMER_ITEM = ["customer_id", "item_id"]
 NOT_IDENTIFIED = "not identified"
 
 
+def gather_offers(
+    consumer_items: Table, made: Table, consumers: Table, panel: Table, since: int, until: int
+) -> DataFrame:
+    """Bring together what the rules for reference offers read, a row per consumer-item.
+
+    Args:
+        consumer_items: the consumer-items modelled: customer_id, item_id, category.
+        made: the offer log or the receipt lines.
+        consumers: customer_id, age_range.
+        panel: the offers of every cell.
+        since: first recent step.
+        until: the step that offers are made for.
+    """
+    table = consumer_items.select(*CONSUMER_ITEM, "category").order_by(CONSUMER_ITEM).to_pandas()
+    ages = consumers.select("customer_id", "age_range").to_pandas()
+    own = sum_own_offers(made, consumer_items, since, until)
+    table = table.merge(ages, how="left", on="customer_id")
+    table = table.merge(own, how="left", on=CONSUMER_ITEM)
+    sums = own.columns.difference(CONSUMER_ITEM)
+    table[sums] = table[sums].fillna(0)
+    return table.merge(mean_panel_offers(panel, since, until), how="left", on=CONSUMER_ITEM)
+
+
 def sum_own_offers(made: Table, consumer_items: Table, since: int, until: int) -> DataFrame:
     """Sum the offers each consumer-item had, recently and ever.
 
@@ -45,8 +68,7 @@ def sum_own_offers(made: Table, consumer_items: Table, since: int, until: int) -
         today_sum=points.sum(where=recent),
         today_count=points.count(where=recent),
     )
-    counts = [name for name in sums.columns if name not in CONSUMER_ITEM]
-    return sums.to_pandas().fillna(dict.fromkeys(counts, 0)).astype(dict.fromkeys(counts, "int64"))
+    return sums.to_pandas().fillna(0).astype("int64")  # a sum of no offers is null
 
 
 def mean_panel_offers(panel: Table, since: int, until: int) -> DataFrame:

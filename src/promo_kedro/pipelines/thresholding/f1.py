@@ -55,7 +55,8 @@ def expected_f1(probabilities: Array, zero_division: float = 0.0) -> Array:
         (items + 1, consumers) expected F1 of k = 0, 1, …; time and memory grow with items².
     """
     items, consumers = probabilities.shape
-    twice_hits = 2 * np.arange(items + 1)[:, None] * _hits_among_top(probabilities)
+    twice_hits = _hits_among_top(probabilities)
+    twice_hits *= 2 * np.arange(items + 1)[:, None]  # in place: the largest array there is
     reciprocal = np.ones((2 * items + 1, consumers))
     reciprocal /= np.maximum(np.arange(2 * items + 1), 1)[:, None]
 
