@@ -123,6 +123,7 @@ def _draw_measure(axes: Axes, rows: pd.DataFrame, measure: str, colour: str, pre
     axes.set_xticks(list(places)[::every], names[::every])
     if measure.startswith("total"):
         axes.tick_params(axis="x", rotation=60, labelsize=8)
+    axes.margins(y=0.1)
     axes.set_ylim(bottom=0)
 
 

@@ -46,28 +46,28 @@ class CalendarParameters(_Group):
 class CleaningParameters(_Group):
     """Which rows are set aside, and how many are too many."""
 
-    max_rejected_share: float = Field(0.05, ge=0, le=1)
-    max_quantity_ratio: float = Field(100, gt=1)
+    max_rejected_share: float = Field(default=0.05, ge=0, le=1)
+    max_quantity_ratio: float = Field(default=100, gt=1)
     max_quantity_ratio_by_category: dict[str, Annotated[float, Field(gt=1)]] = {}
     duplicate_lines: Literal["keep", "drop", "refuse"] = "keep"
-    max_duplicate_share: float = Field(0.5, gt=0, le=1)
+    max_duplicate_share: float = Field(default=0.5, gt=0, le=1)
 
 
 class ExplorationParameters(_Group):
     """The first look at the data."""
 
-    min_consumers: int = Field(10, ge=1)
-    offer_bin_width: float = Field(2.5, gt=0, le=50)
-    max_basket_size: int = Field(60, ge=2)
-    max_steps: int = Field(12, ge=2)
+    min_consumers: int = Field(default=10, ge=1)
+    offer_bin_width: float = Field(default=2.5, gt=0, le=50)
+    max_basket_size: int = Field(default=60, ge=2)
+    max_steps: int = Field(default=12, ge=2)
 
 
 class DataEngineeringParameters(_Group):
     """Everything that ``data_engineering`` reads from its parameters file."""
 
     categories: list[str] | None = None
-    dates: DateParameters = Field(default_factory=DateParameters)
-    calendar: CalendarParameters = Field(default_factory=CalendarParameters)
-    cleaning: CleaningParameters = Field(default_factory=CleaningParameters)
-    exploration: ExplorationParameters = Field(default_factory=ExplorationParameters)
-    panel: PanelParameters = Field(default_factory=PanelParameters)
+    dates: DateParameters = DateParameters()
+    calendar: CalendarParameters = CalendarParameters()
+    cleaning: CleaningParameters = CleaningParameters()
+    exploration: ExplorationParameters = ExplorationParameters()
+    panel: PanelParameters = PanelParameters()

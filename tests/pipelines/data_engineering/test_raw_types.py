@@ -1,0 +1,63 @@
+from datetime import date, datetime
+
+import ibis
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from promo_kedro.pipelines.data_engineering.raw_tables import Column
+from promo_kedro.pipelines.data_engineering.raw_types import parsed_date, typed_column
+
+
+def values_of(texts, expression):
+    table = ibis.memtable({"text": texts}, schema={"text": "string"})
+    column = table.select(value=expression(table.text)).value.to_pyarrow()
+    return column.to_pylist()
+
+
+@pytest.mark.parametrize(
+    ("text_format", "text", "expected"),
+    [
+        ("%Y-%m-%d", "2013-02-28", date(2013, 2, 28)),
+        ("%Y-%m-%d", "2013-02-29", None),
+        ("%Y-%m-%d", "28/02/2013", None),
+        ("%Y-%m-%d", "2013-02-28 00:00:00", None),
+        ("%Y-%m-%d %H:%M:%S", "2013-02-28 23:59:59", date(2013, 2, 28)),
+        ("%d/%m/%y", "21/10/13", date(2013, 10, 21)),
+        ("%d/%m/%y", "10/21/13", None),
+        ("%d/%m/%y", "1/2/99", date(1999, 2, 1)),
+        ("%d/%m/%y", "01/02/68", date(2068, 2, 1)),
+        ("%d/%m/%y", "01/02/2013", None),
+        ("%d.%m.%Y", "01.02.2013", date(2013, 2, 1)),
+        ("%d.%m.%Y", "01-02-2013", None),
+    ],
+)
+def test_dates_follow_their_format_exactly(text_format, text, expected):
+    assert values_of([text], lambda cell: parsed_date(cell, text_format)) == [expected]
+
+
+@given(st.dates(date(1990, 1, 1), date(2060, 1, 1)))
+@settings(max_examples=15, deadline=None)
+def test_dates_agree_with_strptime(day):
+    for text_format in ("%Y-%m-%d", "%d/%m/%y", "%m|%d|%Y"):
+        text = day.strftime(text_format)
+        expected = datetime.strptime(text, text_format).date()
+        assert values_of([text], lambda cell, how=text_format: parsed_date(cell, how)) == [expected]
+
+
+def test_ids_are_whole_numbers_of_at_most_18_digits():
+    texts = ["1", " 42 ", "007", "9" * 18, "9" * 19, "12.0", "1e3", "-5", "x", "", None]
+    read = values_of(texts, lambda cell: typed_column(cell, Column("id", "id"), None))
+    assert read == [1, 42, 7, 10**18 - 1, *[None] * 7]
+
+
+def test_numbers_have_a_decimal_point_and_nothing_else():
+    texts = ["1", "-2.50", ".5", "3.", "1e-2", "12,5", "1,234.5", "1 000", "£3", "0x1", "1_000", ""]
+    read = values_of(texts, lambda cell: typed_column(cell, Column("n", "number"), None))
+    assert read == [1, -2.5, 0.5, 3, 0.01, *[None] * 7]
+
+
+def test_flags():
+    texts = ["true", "False", "1", "0", "yes", None]
+    read = values_of(texts, lambda cell: typed_column(cell, Column("f", "flag"), None))
+    assert read == [True, False, True, False, None, None]
