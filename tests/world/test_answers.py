@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from promo_kedro.world import World
+from promo_kedro.world import History, World
 from promo_kedro.world.demand import offer_response
 from promo_kedro.world.shopping import draw_luck, live_step
 
@@ -150,3 +150,27 @@ def test_impossible_offers_are_refused(
 def test_a_horizon_is_whole_steps(strong_world: World) -> None:
     with pytest.raises(ValueError, match="whole 14-day steps"):
         strong_world.value_of_offers(NONE, weeks=3)
+
+
+def test_the_observable_form_beats_personal_frequency(
+    observed: History, strong_world: World
+) -> None:
+    """Expected log loss of the coming step: true < observable < each pair's own frequency."""
+    lines = observed.chunks[0].lines
+    step = lines.week.astype(int) // 2
+    recent = step >= 13
+    bought = np.zeros((26, *NONE.shape), dtype=bool)
+    bought[step[recent] - 13, lines.consumer[recent], lines.item[recent]] = True
+    relevant = bought.any(axis=0)
+    overall = bought[:, relevant].mean()
+    frequency = (bought.sum(axis=0) + 5 * overall) / (26 + 5)
+
+    offers = strong_world.offers_as_today(1)
+    true = strong_world.purchase_probability(offers).astype(float)
+    observable = strong_world.observable_purchase_probability(offers, draws=40, seed=1)
+
+    def loss(said: np.ndarray) -> float:
+        said = np.clip(said, 1e-9, 1 - 1e-9)
+        return float(-(true * np.log(said) + (1 - true) * np.log(1 - said))[relevant].mean())
+
+    assert loss(true) < loss(observable) < 0.97 * loss(frequency)

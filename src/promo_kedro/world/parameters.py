@@ -47,11 +47,11 @@ class ResponseParameters(_Panel):
     """How consumers answer offers."""
 
     choice: Amount = 1.8
-    expansion_strong: Amount = 0.55
+    expansion_strong: Amount = 0.45
     expansion_weak: Amount = 0.03
     stock_up_strong: Amount = 0.8
     stock_up_weak: Amount = 0.05
-    sensitivity_spread: Amount = 0.25
+    sensitivity_spread: Amount = 0.5
 
 
 class ChurnParameters(_Panel):
