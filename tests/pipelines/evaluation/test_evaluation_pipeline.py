@@ -42,7 +42,7 @@ def test_only_the_scoring_node_reads_the_truth():
     assert readers == ["value_offers"]
 
 
-def test_a_run_on_real_data_writes_everything(tmp_path, made_up_run, evaluation_parameters):
+def test_a_run_without_truth_writes_everything(tmp_path, made_up_run, evaluation_parameters):
     pipeline = create_pipeline()
     no_rows = pd.DataFrame({"table": ["x"], "row": [1], "reason": ["y"], "values": ["{}"]})[:0]
     known = {
