@@ -52,7 +52,17 @@ class Bracket:
         """The units whose choices still differ, rising, (undecided,)."""
         return self._open
 
-    def narrow(self, size: int) -> None:
+    def narrow_to(self, size: int) -> None:
+        """Settle units until at most ``size`` are undecided; ``high`` always retains enough.
+
+        Args:
+            size: units to leave open, ≥ 1.
+        """
+        self.find_price(size)
+        if self._open.size > size:
+            self._settle_ties(size)
+
+    def find_price(self, size: int = 0) -> None:
         """Try prices until at most ``size`` units are undecided or the price is known."""
         while self._open.size > size and not self.pinned:
             self.price = float(np.median(self._break_evens()))
@@ -67,7 +77,7 @@ class Bracket:
                 self.pinned = True
             self._settle()
 
-    def settle_ties(self, size: int) -> None:
+    def _settle_ties(self, size: int) -> None:
         """Settle, at the known price, all but ``size`` of the undecided units.
 
         At their common break-even any of them may move up: they do, in order, until the units
@@ -116,5 +126,5 @@ def retention_price(
         most: choice of each unit at any price high enough, (units,).
     """
     bracket = Bracket(table, needed, free.copy(), most.copy())
-    bracket.narrow(0)
+    bracket.find_price()
     return bracket.price, bracket.low

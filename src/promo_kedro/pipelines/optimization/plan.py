@@ -70,23 +70,32 @@ def solve(table: OptionTable, required: float, parameters: SolverParameters) -> 
     if _total(table, free)[1] >= needed - _slack(needed):
         return _certified(table, free, attainable, needed, 0.0, "separable")
 
-    needed = min(needed, attainable)
+    return _priced(table, min(needed, attainable), free, most, parameters)
+
+
+def _priced(
+    table: OptionTable, needed: float, free: Array, most: Array, parameters: SolverParameters
+) -> Plan:
+    """Find the plan where the retention row binds: between ``free`` and ``most``."""
     bracket = Bracket(table, needed, free.copy(), most.copy())
-    bracket.narrow(parameters.core_size)
-    if bracket.undecided.size > parameters.core_size:
-        bracket.settle_ties(parameters.core_size)
-    core = Core(table, needed, bracket.high, bracket.undecided)
+    bracket.narrow_to(parameters.core_size)
+    core = Core(table, needed, bracket.high.copy(), bracket.undecided)
+    bracket.find_price()
+    bracket.narrow_to(1)
+    plans, prices = [bracket.high, core.integer(parameters.max_nodes)], [bracket.price]
+
     whole = len(table) <= parameters.whole_program_size
     program = Core(table, needed, most, np.arange(len(table))) if whole else core
     relaxed = program.relaxed()
-    if relaxed is None:
-        # Rounding errors only: the row asks for the very last bit of retention there is.
-        bracket.narrow(0)
-        return _certified(table, most, attainable, needed, bracket.price, "dual")
-    plans = [program.rounded(relaxed), core.integer(parameters.max_nodes), most]
+    if relaxed is not None:
+        plans.append(program.rounded(relaxed))
+        prices.append(relaxed.price)
+
     choice = max(plans, key=lambda plan: _worth(table, plan, needed))
+    price = min(prices, key=lambda price: table.bound(price, needed))
     solver = "CVXPY + HiGHS, whole" if whole else "dual, CVXPY + HiGHS on the core"
-    return _certified(table, choice, attainable, needed, relaxed.price, solver)
+    attainable = _total(table, most)[1]
+    return _certified(table, choice, attainable, needed, price, solver)
 
 
 @dataclass(frozen=True)
@@ -106,7 +115,7 @@ class Core:
     units: Array
 
     def relaxed(self) -> ProgramSolution | None:
-        """Solve the linear program; none where rounding errors leave it without a plan."""
+        """Solve the linear program; none where the solver finds nothing."""
         if not self.units.size:
             return None
         return solve_program(self.table.take(self.units), self._needed_here())

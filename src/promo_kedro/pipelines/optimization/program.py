@@ -57,29 +57,40 @@ def solve_program(
     allowed = table.allowed
     unit, _ = np.nonzero(allowed)
     value, retention = table.value[allowed], table.retention[allowed]
-    scale = max(np.abs(value).max(initial=0), np.finfo(float).tiny)
+    money, share = _largest(value), _largest(retention)
 
     chosen = cp.Variable(len(unit), boolean=True) if integer else _share(len(unit))
     options_of_unit = csr_array((np.ones(len(unit)), (unit, np.arange(len(unit)))))
     one_each = options_of_unit @ chosen == 1
-    retention_row = retention @ chosen >= needed
-    program = cp.Problem(cp.Maximize(value / scale @ chosen), [one_each, retention_row])
-    with warnings.catch_warnings():
-        # A search cut short gives its best plan so far; the caller checks and certifies it.
-        warnings.filterwarnings("ignore", message="Solution may be inaccurate")
-        program.solve(solver=cp.HIGHS, warm_start=False, **_settings(integer, max_nodes))
-
-    if chosen.value is None:
+    retention_row = retention / share @ chosen >= needed / share
+    program = cp.Problem(cp.Maximize(value / money @ chosen), [one_each, retention_row])
+    if not _solved(program, _settings(integer, max_nodes)):
         return None
     shares = np.zeros(allowed.shape)
     shares[allowed] = chosen.value
-    price = 0.0 if integer else max(float(retention_row.dual_value) * scale, 0.0)
+    price = 0.0 if integer else max(float(retention_row.dual_value) * money / share, 0.0)
     return ProgramSolution(shares, float(value @ chosen.value), price)
 
 
 def _share(count: int) -> cp.Variable:
     """Bounds on the variable reach HiGHS as such; as constraints they would be rows."""
     return cp.Variable(count, bounds=[0, 1])
+
+
+def _largest(numbers: Array) -> float:
+    """Return what to divide by, so that the solver's tolerances mean the same at any size."""
+    return float(np.abs(numbers).max(initial=0)) or 1.0
+
+
+def _solved(program: cp.Problem, settings: dict[str, float]) -> bool:
+    """Solve in place; a search cut short counts where it has a plan, which callers certify."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Solution may be inaccurate")
+        try:
+            program.solve(solver=cp.HIGHS, warm_start=False, **settings)
+        except (cp.SolverError, ValueError):  # cut short, or undecided, before there was one
+            return False
+    return all(variable.value is not None for variable in program.variables())
 
 
 def _settings(integer: bool, max_nodes: int) -> dict[str, float]:
