@@ -61,7 +61,8 @@ class Provenance:
         """Stop where inputs are missing or stem from other raw data."""
         inputs = sorted(pipeline.datasets() - pipeline.all_outputs() - _parameters_of(pipeline))
         made = [name for name in inputs if name in _makers()]
-        _refuse_missing([name for name in inputs if name != "raw_files"], catalog)
+        needed = {*inputs, "raw_manifest"} if made else set(inputs)
+        _refuse_missing(sorted(needed - {"raw_files"}), catalog)
         self._raw_data_hash = None
         if "raw_manifest" in pipeline.all_outputs():
             self._raw_data_hash = _load("raw_files", catalog)["raw_data_hash"]

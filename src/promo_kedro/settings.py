@@ -7,4 +7,9 @@ from promo_kedro.hooks import PlainErrors, Provenance, RuntimeParameters
 HOOKS = (RuntimeParameters(), Provenance(), PlainErrors())
 
 CONFIG_LOADER_CLASS = OmegaConfigLoader
-CONFIG_LOADER_ARGS = {"base_env": "base", "default_run_env": "local"}
+CONFIG_LOADER_ARGS = {
+    "base_env": "base",
+    "default_run_env": "local",
+    # An environment names only the parameters that differ.
+    "merge_strategy": {"parameters": "soft"},
+}
