@@ -25,7 +25,7 @@ class NetworkParameters(_Strict):
 class TrainingParameters(_Strict):
     """The first recipe: Adam with a learning rate that falls on a plateau."""
 
-    batch_size: int = Field(default=128, ge=1)
+    batch_size: int = Field(default=256, ge=1)
     max_epochs: int = Field(default=15, ge=1)
     learning_rate: float = Field(default=1e-3, gt=0)
     min_learning_rate: float = Field(default=1e-6, gt=0)
@@ -40,7 +40,7 @@ class ComputeParameters(_Strict):
 
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     precision: Literal["32-true", "16-mixed", "bf16-mixed"] = "32-true"
-    threads: int | None = Field(default=None, ge=1)
+    threads: int | None = Field(default=1, ge=1)
     prediction_batch_size: int = Field(default=2048, ge=1)
 
 
