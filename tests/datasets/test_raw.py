@@ -95,7 +95,9 @@ def test_simulation_never_writes_over_the_retailers_files(items, tmp_path):
     with pytest.raises(Exception, match="does not write over"):
         items.save(pd.DataFrame({"item_id": [1]}))
     assert (tmp_path / "item_data.csv").read_text() == ITEMS
-    assert not (tmp_path / "item_data.csv.gz").exists()
+    with pytest.raises(Exception, match="does not write over"):
+        RawTableDataset(folder=str(tmp_path), name="train").save(pd.DataFrame({"id": [1]}))
+    assert [path.name for path in tmp_path.iterdir()] == ["item_data.csv"]
 
 
 def test_a_failing_chunk_leaves_the_former_file(items, tmp_path):

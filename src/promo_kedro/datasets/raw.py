@@ -145,8 +145,9 @@ class RawTableDataset(ConnectionMixin, AbstractDataset[Any, Table | None]):
             partial.write_text(json.dumps(written, indent=2))
 
     def _refuse_foreign_files(self) -> None:
+        # Any of them: a folder half the retailer's and half simulated would be worse than none.
         written = _written_files(self._folder)
-        for path in _files_of(self._folder, self._name):
+        for path in (path for name in RAW_FILES for path in _files_of(self._folder, name)):
             if written.get(path.name) != sha256_of(path):
                 raise InputError(
                     f"{path}: simulation does not write over files that it did not make. Simulate "
