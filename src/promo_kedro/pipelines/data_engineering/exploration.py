@@ -168,9 +168,14 @@ def _measured_before(cells: Table, key: str, max_steps: int) -> Table:
         "step",
         total_orders=_octave(history.total_orders),
         total_reorders=_octave(history.total_reorders),
-        recency=ibis.least(history.step - history["last"], max_steps),
-        gap=ibis.least(gap.round().cast("int64"), max_steps),
+        recency=_at_most(history.step - history["last"], max_steps),
+        gap=_at_most(gap.round().cast("int64"), max_steps),
     )
+
+
+def _at_most(value: IntegerColumn, largest: int) -> IntegerColumn:
+    """Cap a value; an unknown one stays unknown, where LEAST would give the cap."""
+    return ibis.ifelse(value > largest, largest, value)
 
 
 def _octave(count: IntegerColumn) -> IntegerColumn:
