@@ -21,7 +21,10 @@ GOOD_ROWS = {
         ["11", "57", "Established", "Meat"],
         ["12", "", "", "Meat"],
     ],
-    DEMOGRAPHICS: [["1", "26-35", "", "0", "3", "", "4"], ["9", "70+", "Married", "1", "2", "", ""]],
+    DEMOGRAPHICS: [
+        ["1", "26-35", "", "0", "3", "", "4"],
+        ["9", "70+", "Married", "1", "2", "", ""],
+    ],
     CAMPAIGNS: [["7", "X", "01/01/13", "20/01/13"]],
     COUPON_ITEMS: [["100", "10"], ["100", "10"], ["101", "12"]],
     REDEMPTIONS: [["1", "7", "100", "2", "0"], ["2", "7", "100", "8", "1"]],
@@ -35,7 +38,7 @@ GOOD_ROWS = {
 def raw_table(name, rows, header=None):
     """Return a table of text with ``row``, as a file is read."""
     header = header or HEADERS[name]
-    schema = {column: "string" for column in header} | {"row": "int64"}
+    schema = dict.fromkeys(header, "string") | {"row": "int64"}
     records = [dict(zip(header, cells, strict=True)) for cells in rows]
     for number, record in enumerate(records, start=1):
         record["row"] = number

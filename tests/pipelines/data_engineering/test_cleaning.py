@@ -195,7 +195,9 @@ def test_the_order_of_rows_never_changes_a_result():
 
     def without_row(tables):
         frames = {name: table.to_pandas() for name, table in tables.items()}
-        frames = {name: frame.drop(columns="row", errors="ignore") for name, frame in frames.items()}
+        frames = {
+            name: frame.drop(columns="row", errors="ignore") for name, frame in frames.items()
+        }
         return {name: frame.sort_values(list(frame.columns)).reset_index(drop=True)
                 for name, frame in frames.items()}  # fmt: skip
 

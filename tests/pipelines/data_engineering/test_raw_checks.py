@@ -3,6 +3,10 @@
 import logging
 
 import pytest
+
+from promo_kedro.errors import InputError
+from promo_kedro.pipelines.data_engineering import nodes
+
 from .retailer import (
     CAMPAIGNS,
     DEMOGRAPHICS,
@@ -17,9 +21,6 @@ from .retailer import (
     raw_tables,
     transactions_with,
 )
-
-from promo_kedro.errors import InputError
-from promo_kedro.pipelines.data_engineering import nodes
 
 
 def read(raw, parameters=None):
