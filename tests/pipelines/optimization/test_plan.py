@@ -144,3 +144,17 @@ def test_all_attainable_retention_can_be_asked_for(decisions, mode):
     plan = solve(table, between(table, 1.0), NARROWED)
     assert plan.retention == pytest.approx(plan.attainable, rel=1e-9)
     assert plan.gap < 1e-6
+
+
+@pytest.mark.parametrize("mode", ["linear", "exact"])
+@pytest.mark.parametrize("seed", range(4))
+def test_rare_purchases_and_large_prices_lose_nothing(decisions, mode, seed):
+    units = decisions(300, seed).assign(price=lambda d: d["price"] * 10.0 ** (2 * seed))
+    units["probability"] *= 10.0 ** (-2 * seed)
+    units["elasticity"] = units["slope"] * units["reference_offer"] * (1 - units["probability"])
+    table = build_options(units, mode)
+    for share in (1e-6, 0.5, 1 - 1e-6):
+        required = between(table, share)
+        plan = solve(table, required, NARROWED)
+        assert plan.retention >= required * (1 - 1e-9)
+        assert plan.gap < 1e-3

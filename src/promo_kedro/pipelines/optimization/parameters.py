@@ -55,8 +55,8 @@ class SolverParameters(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     whole_program_size: int = Field(default=300, ge=0, le=20_000)
-    core_size: int = Field(default=40, ge=1, le=500)
-    max_nodes: int = Field(default=2_000, ge=1)
+    core_size: int = Field(default=15, ge=1, le=500)
+    max_nodes: int = Field(default=200, ge=1)
 
 
 class OptimizationParameters(BaseModel):
