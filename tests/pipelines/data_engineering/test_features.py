@@ -316,3 +316,9 @@ def test_the_middle_of_a_range_written_as_text(text, middle):
     table = ibis.memtable(pd.DataFrame({"text": [text, "1"]}))
     found = table.mutate(middle=middle_of(table.text)).to_pandas().set_index("text")["middle"]
     assert found[text] == middle if middle is not None else np.isnan(found[text])
+
+
+def test_the_page_on_features_names_each_one_as_it_is(project_path):
+    page = (project_path / "docs" / "features.md").read_text()
+    for name, text in feature_groups(PanelParameters())["descriptions"].items():
+        assert f"| `{name}` | {text} |" in page

@@ -53,7 +53,9 @@ def panel_of(
     bought = purchases(within(transactions, steps))
     consumer_items = relevant.select("customer_id", "item_id", "category").distinct()
     cells = attach(every_step(consumer_items, steps), bought, *CELL)
-    cells = attach(cells, logged_offers(offers), *CELL)
+    # The log holds offers of every consumer and item; the panel needs a small part of it.
+    of_panel = offers.semi_join(consumer_items, ["customer_id", "item_id"])
+    cells = attach(cells, logged_offers(of_panel), *CELL)
     cells = _with_others(cells, bought, items)
     cells = _with_latest_known(cells)
     is_past = cells.step < steps[-1]
