@@ -1,12 +1,14 @@
 """Offers and prices of cells: by hand, and against the rule spelled out one cell at a time."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import ibis
 import numpy as np
 import pandas as pd
 import pytest
 
+from promo_kedro.errors import InputError
 from promo_kedro.pipelines.data_engineering.panel import panel_of as build_panel
 from promo_kedro.pipelines.data_engineering.relevance import relevant_consumer_items
 from promo_kedro.pipelines.data_engineering.whole_numbers import rounded_mean
@@ -178,3 +180,11 @@ def test_the_panel_covers_every_step_of_every_relevant_consumer_item():
     pairs = frozen.relevant[["customer_id", "item_id"]].drop_duplicates()
     assert len(panel) == len(pairs) * (N_STEPS + 1)
     assert panel["offer_percent"].between(0, 100).all()
+
+
+def test_no_relevant_consumer_item_at_all_is_refused():
+    shop = chance_shop()
+    frozen = fit(shop)
+    nobody = replace(frozen, relevant=frozen.relevant.iloc[:0])
+    with pytest.raises(InputError, match=r"lower panel\.min_orders"):
+        panel_of(shop, nobody)

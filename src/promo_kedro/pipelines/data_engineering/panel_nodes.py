@@ -35,10 +35,16 @@ def build_panel(
     calendar: DataFrame,
     parameters: DataEngineeringParameters,
 ) -> Table:
-    """Say for each relevant consumer-item and step what was bought, and what was on offer."""
+    """Say for each relevant consumer-item and step what was bought, and what was on offer.
+
+    Raises:
+        InputError: When no consumer-item is relevant.
+    """
     from promo_kedro.pipelines.data_engineering.history import panel_steps
     from promo_kedro.pipelines.data_engineering.panel import panel_of
+    from promo_kedro.pipelines.data_engineering.relevance import require_any
 
+    require_any(relevant_consumer_items, parameters.panel.min_orders)
     steps = panel_steps(calendar, parameters.panel.history_steps)
     return panel_of(transactions, items, offers, relevant_consumer_items, steps)
 
