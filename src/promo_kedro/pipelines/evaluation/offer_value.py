@@ -89,9 +89,8 @@ def headlines(value: pd.DataFrame, policy: str) -> list[str]:
     rows = value[(value["policy"] == policy) & (value["category"] == "All")]
     return [
         f"Over {row.horizon} weeks the offers of the plan '{policy}' earn "
-        f"{row.revenue_vs_today_percent:+.1f} % and keep "
-        f"{100 * row.retention_vs_today:+.2f} percentage points of the consumers, "
-        "against today's offers"
+        f"{row.revenue_vs_today_percent:+.1f} % revenue against today's offers; retention "
+        f"changes by {100 * row.retention_vs_today:+.2f} percentage points"
         for row in rows.itertuples()
     ]
 

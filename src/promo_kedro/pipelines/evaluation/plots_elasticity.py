@@ -26,8 +26,8 @@ def equation(curve: pd.Series) -> str:
     if curve["status"] != "ok":
         return f"{curve['relation']}: not identified"
     sign = "−" if curve["intercept"] < 0 else "+"
-    exponent = f"{curve['slope']:.3f}x {sign} {abs(curve['intercept']):.2f}".replace("-", "−")
-    return f"f(x) = 1/(1 + exp(−({exponent}))),  R² {curve['r2']:.2f}"
+    exponent = f"{curve['slope']:#.2g}x {sign} {abs(curve['intercept']):.2f}"
+    return f"f(x) = 1/(1 + exp(−({exponent}))),  R² {curve['r2']:.2f}".replace("-", "−")
 
 
 def plot_elasticity(curves: pd.DataFrame, bins: pd.DataFrame) -> Figure:
@@ -53,7 +53,7 @@ def _draw(axis: object, curve: pd.Series, points: pd.DataFrame, height: float) -
     colour, marker = _LOOKS[curve["relation"]]
     axis.scatter(  # type: ignore[attr-defined]
         points["offer_percent"], points["probability"], s=16, color=colour, marker=marker,
-        alpha=0.75, linewidth=0, label=curve["relation"],
+        alpha=0.75, linewidth=0, clip_on=False, label=curve["relation"],
     )  # fmt: skip
     identified = curve["status"] == "ok"
     if identified and len(points):

@@ -36,6 +36,7 @@ def plot_frontier(frontier: pd.DataFrame, summary: pd.DataFrame, mode: str) -> F
                 marker="D", markersize=7, color=RED, markeredgecolor="white",
             )  # fmt: skip
         axis.ticklabel_format(useOffset=False)
+        axis.locator_params(axis="x", nbins=4)
     outer_labels(figure, axes, "required retention (%)", "revenue (% of highest)")
     legend(figure, _handles())
     return figure

@@ -58,8 +58,9 @@ def _dots(axis: Any, rows: pd.DataFrame, measure: str, scale: float) -> None:
         colour = GREEN if low > 0 else RED if high < 0 else BLUE
         axis.plot([low, high], [place, place], color=colour, linewidth=2.2, solid_capstyle="round")
         axis.plot([mean], [place], marker="o", markersize=6.5, color=colour)
+        digits = 1 if abs(mean) >= 10 else 2
         axis.annotate(
-            f"{mean:+.1f}".replace("-", "−"), (mean, place), xytext=(0, 7),
+            f"{mean:+.{digits}f}".replace("-", "−"), (mean, place), xytext=(0, 7),
             textcoords="offset points", ha="center", fontsize=8.5, color=colour,
         )  # fmt: skip
     axis.margins(x=0.12, y=0.22)
