@@ -1,5 +1,7 @@
 """The network of Figure 1: causality, Eq. 3, receptive field, shapes."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -116,6 +118,21 @@ def test_last_steps_alone_equal_the_whole_sequence_and_need_only_the_receptive_f
         torch.testing.assert_close(net(given, last=3), whole[:, -3:])
         tail = given.steps(27 - drawn.receptive_field, 27)
         torch.testing.assert_close(net(tail, last=1), whole[:, -1:])
+
+
+@pytest.mark.parametrize("kernel_size", [1, 2, 3])
+@pytest.mark.parametrize("length", [1, 5, 27])
+def test_changing_the_last_step_alone_equals_asking_the_whole_network(kernel_size, length):
+    torch.manual_seed(2)
+    net, given = PurchaseNetwork(architecture(kernel_size)).eval(), inputs(4, length)
+    values = [0.0, 15.0, 40.0]
+    with torch.inference_mode():
+        quick = net.at_last_step(given, [1], values)
+        for column, value in enumerate(values):
+            changed = given.temporal_continuous.clone()
+            changed[:, -1, 1] = value
+            whole = net(replace(given, temporal_continuous=changed))
+            torch.testing.assert_close(quick[:, column], whole[:, -1])
 
 
 def test_output_bias_starts_at_the_prior():

@@ -1,11 +1,12 @@
 """The network of Figure 1: entity embeddings and a temporal convolutional network (§3.1.3)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
+from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import pad, relu
+from torch.nn.functional import conv1d, pad, relu
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,7 @@ class CausalConvolution(nn.Module):
 
     def __init__(self, channels_in: int, channels_out: int, kernel_size: int, dilation: int):
         super().__init__()
+        self.dilation = dilation
         self.padding = (kernel_size - 1) * dilation
         self.filter = nn.Conv1d(channels_in, channels_out, kernel_size, dilation=dilation)
 
@@ -93,6 +95,14 @@ class CausalConvolution(nn.Module):
         """Map (n, channels in, S) to (n, channels out, S)."""
         convolved: Tensor = self.filter(pad(values, (self.padding, 0)))
         return convolved
+
+    def taps(self, values: Tensor) -> Tensor:
+        """Return what the last output reads: (n, channels in, kernel size), the present last."""
+        return pad(values, (self.padding, 0))[..., -1 - self.padding :: self.dilation]
+
+    def at_taps(self, taps: Tensor) -> Tensor:
+        """Return the last output alone, (n, channels out, 1)."""
+        return conv1d(taps, self.filter.weight, self.filter.bias)
 
 
 class Embeddings(nn.Module):
@@ -171,18 +181,57 @@ class PurchaseNetwork(nn.Module):
 
     def forward(self, inputs: Inputs, last: int | None = None) -> Tensor:
         """Return logits (n, S), or (n, last) of the last steps only."""
-        temporal = [*self.temporal_embeddings(inputs.temporal_categorical)]
-        temporal.append(self.temporal_scale(inputs.temporal_continuous))
-        hidden = torch.cat(temporal, dim=-1).transpose(1, 2)
+        hidden = self._temporal(inputs)
         for convolution in self.convolutions:
             hidden = relu(convolution(hidden))
-        hidden = hidden.transpose(1, 2)
         if last is not None:
-            hidden = hidden[:, -last:]
-        static = [*self.static_embeddings(inputs.static_categorical)]
-        static.append(self.static_scale(inputs.static_continuous))
-        together = self.dense_static(torch.cat(static, dim=-1)).unsqueeze(1)
-        hidden = relu(self.dense_temporal(hidden) + together)
+            hidden = hidden[..., -last:]
+        return self._dense(hidden, self._static(inputs))
+
+    def at_last_step(self, inputs: Inputs, places: list[int], values: list[float]) -> Tensor:
+        """Return logits (n, values) of the last step with some inputs of that step changed.
+
+        The past is convolved once: causal convolutions let nothing of the last step flow back.
+
+        Args:
+            inputs: As they are.
+            places: Temporal continuous features that change, all to the same value.
+            values: The values they take, one after the other, in the features' own unit.
+        """
+        convolutions = cast("list[CausalConvolution]", list(self.convolutions))
+        hidden, memories = self._temporal(inputs), []
+        for convolution in convolutions:
+            memories.append(convolution.taps(hidden)[..., :-1])
+            hidden = relu(convolution(hidden))
+        static = self._static(inputs)
+        length = inputs.temporal_continuous.shape[1]
+        present = inputs.steps(length - 1, length)
+        changed = present.temporal_continuous.clone()
+        answers = []
+        for value in values:
+            changed[..., places] = value
+            hidden = self._temporal(replace(present, temporal_continuous=changed))
+            for convolution, memory in zip(convolutions, memories, strict=True):
+                hidden = relu(convolution.at_taps(torch.cat([memory, hidden], dim=-1)))
+            answers.append(self._dense(hidden, static))
+        return torch.cat(answers, dim=1)
+
+    def _temporal(self, inputs: Inputs) -> Tensor:
+        """Join what moves with time: (n, channels, S)."""
+        parts = self.temporal_embeddings(inputs.temporal_categorical)
+        parts.append(self.temporal_scale(inputs.temporal_continuous))
+        return torch.cat(parts, dim=-1).transpose(1, 2)
+
+    def _static(self, inputs: Inputs) -> Tensor:
+        """Return the static half of the first fully connected layer: (n, 1, units)."""
+        parts = self.static_embeddings(inputs.static_categorical)
+        parts.append(self.static_scale(inputs.static_continuous))
+        units: Tensor = self.dense_static(torch.cat(parts, dim=-1))
+        return units.unsqueeze(1)
+
+    def _dense(self, hidden: Tensor, static: Tensor) -> Tensor:
+        """Map (n, channels, S) and the static half to logits (n, S)."""
+        hidden = relu(self.dense_temporal(hidden.transpose(1, 2)) + static)
         for layer in self.dense:
             hidden = relu(layer(hidden))
         logits: Tensor = self.output(hidden).squeeze(-1)

@@ -1,12 +1,10 @@
 """The model asked again for the next step with other offers, all other inputs as they are."""
 
 import logging
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 
 from promo_kedro.errors import InputError
 from promo_kedro.pipelines.modelling.parameters import ComputeParameters
@@ -69,11 +67,4 @@ def response(
         )
     last = len(items.steps)
     inputs = model.inputs(items).steps(max(0, last - model.architecture.receptive_field), last)
-    asked = inputs.temporal_continuous.clone()
-    places = [model.groups.temporal_continuous.index(name) for name in model.groups.offer_inputs]
-    answers = np.empty((len(items), len(percents)))
-    for column, percent in enumerate(percents):
-        asked[:, -1, torch.tensor(places)] = percent
-        logits = model.logits(replace(inputs, temporal_continuous=asked), 1, compute)
-        answers[:, column] = model.platt.probability(logits[:, 0])
-    return answers
+    return model.platt.probability(model.offer_logits(inputs, percents, compute))

@@ -1,6 +1,7 @@
 """Probabilities of the validation, test and next steps."""
 
 import logging
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -33,11 +34,22 @@ def predict(
     """Score every relevant consumer-item of every window, one category at a time."""
     parts = []
     for window, categories in windows_and_categories(features).items():
+        unknown: Counter[str] = Counter()
         for number, category in enumerate(categories, start=1):
             model = model_for(purchase_models, window, category)
             items = read_for(model, features, window, category)
             parts.append(score(model, items, compute).assign(window=window, category=category))
-            _log(f"window {window}, category {number}/{len(categories)} {category}", model, items)
+            unknown.update(model.unknown_levels(items))
+            logger.info(
+                "window %d, category %d/%d %s: %d consumer-items scored by the %s model",
+                window,
+                number,
+                len(categories),
+                category,
+                len(items),
+                model.kind,
+            )
+        _report_unknown(window, unknown)
     columns = ["window", "customer_id", "item_id", "step", "category", "split", "purchased"]
     columns += ["raw_probability", "probability", "model"]
     return pd.concat(parts, ignore_index=True)[columns]
@@ -61,12 +73,11 @@ def score(model: PurchaseModel, items: ConsumerItems, compute: ComputeParameters
     )
 
 
-def _log(label: str, model: PurchaseModel, items: ConsumerItems) -> None:
-    logger.info("%s: %s consumer-items scored by the %s model", label, len(items), model.kind)
-    for name, count in model.unknown_levels(items).items():
+def _report_unknown(window: int, unknown: Counter[str]) -> None:
+    for name, count in unknown.items():
         logger.warning(
-            "%s: %d consumer-items have a %s that training never met; it is taken as unknown",
-            label,
+            "window %d: %d consumer-items have a %s that training never met; it counts as unknown",
+            window,
             count,
             name,
         )

@@ -1,6 +1,7 @@
 """A trained purchase model: network, vocabularies and calibration, and its saved form."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -12,7 +13,7 @@ from promo_kedro.pipelines.modelling.calibration import Platt
 from promo_kedro.pipelines.modelling.network import Architecture, Inputs, PurchaseNetwork
 from promo_kedro.pipelines.modelling.parameters import ComputeParameters
 from promo_kedro.pipelines.modelling.tensors import ConsumerItems, FeatureGroups, with_category
-from promo_kedro.pipelines.modelling.training import fabric_for
+from promo_kedro.pipelines.modelling.training import fabric_for, with_threads
 from promo_kedro.pipelines.modelling.vocabulary import UNKNOWN, Vocabulary
 from promo_kedro.types import Array
 
@@ -53,11 +54,25 @@ class PurchaseModel:
 
     def logits(self, inputs: Inputs, last: int, compute: ComputeParameters) -> Array:
         """Return raw logits (n, last) of the last steps, in double precision."""
+        return self._in_batches(inputs, compute, lambda batch: self.network(batch, last=last))
+
+    def offer_logits(
+        self, inputs: Inputs, percents: list[float], compute: ComputeParameters
+    ) -> Array:
+        """Return raw logits (n, offers) of the last step, each offer put in place of its own."""
+        places = [self.groups.temporal_continuous.index(name) for name in self.groups.offer_inputs]
+        return self._in_batches(
+            inputs, compute, lambda batch: self.network.at_last_step(batch, places, percents)
+        )
+
+    def _in_batches(
+        self, inputs: Inputs, compute: ComputeParameters, answer: Callable[[Inputs], torch.Tensor]
+    ) -> Array:
         fabric = fabric_for(compute)
-        network = self.network.to(fabric.device).eval()
+        self.network.to(fabric.device).eval()
         rows = torch.arange(len(inputs)).split(compute.prediction_batch_size)
-        with torch.inference_mode(), fabric.autocast():
-            parts = [network(inputs.rows(at, fabric.device), last=last).cpu() for at in rows]
+        with with_threads(compute), torch.inference_mode(), fabric.autocast():
+            parts = [answer(inputs.rows(at, fabric.device)).cpu() for at in rows]
         return torch.cat(parts).double().numpy()
 
     def unknown_levels(self, items: ConsumerItems) -> dict[str, int]:

@@ -44,21 +44,30 @@ class Lesson:
 
 
 @contextmanager
+def with_threads(compute: ComputeParameters) -> Iterator[None]:
+    """Compute on so many CPU threads inside the block."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(compute.threads or threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+@contextmanager
 def reproducible(seed: int, compute: ComputeParameters) -> Iterator[None]:
     """Draw from ``seed`` inside the block and leave torch's global state as it was."""
-    threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    strict = torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
     # cuBLAS reads this when it starts; without it matrix products on a GPU differ from run to run.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.set_num_threads(compute.threads or threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
     try:
-        with torch.random.fork_rng():
+        with with_threads(compute), torch.random.fork_rng():
             torch.manual_seed(seed)
             yield
     finally:
         torch.use_deterministic_algorithms(strict, warn_only=warn_only)
-        torch.set_num_threads(threads)
 
 
 def fabric_for(compute: ComputeParameters) -> Fabric:
