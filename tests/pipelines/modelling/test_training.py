@@ -15,6 +15,7 @@ from promo_kedro.pipelines.modelling.purchase_model import encode
 from promo_kedro.pipelines.modelling.tensors import FeatureGroups, read_consumer_items
 from promo_kedro.pipelines.modelling.training import (
     Lesson,
+    batch_size_for,
     fabric_for,
     fit_network,
     reproducible,
@@ -107,6 +108,18 @@ def test_global_state_of_torch_is_left_alone(parameters):
     assert torch.equal(torch.get_rng_state(), state)
     assert torch.get_num_threads() == threads
     assert not torch.are_deterministic_algorithms_enabled()
+
+
+@pytest.mark.parametrize(
+    ("consumer_items", "batch_size"), [(30, 16), (2_048, 32), (12_000, 187), (1_000_000, 256)]
+)
+def test_small_categories_take_smaller_batches(consumer_items, batch_size):
+    training = TrainingParameters(batch_size=256, min_batches=64)
+    assert batch_size_for(consumer_items, training) == batch_size
+
+
+def test_batch_size_is_never_above_what_is_asked():
+    assert batch_size_for(10_000, TrainingParameters(batch_size=8, min_batches=1)) == 8
 
 
 def test_cpu_where_asked(parameters):

@@ -26,13 +26,14 @@ class TrainingParameters(_Strict):
     """The first recipe: Adam with a learning rate that falls on a plateau."""
 
     batch_size: int = Field(default=256, ge=1)
+    min_batches: int = Field(default=64, ge=1)
     max_epochs: int = Field(default=15, ge=1)
     learning_rate: float = Field(default=1e-3, gt=0)
     min_learning_rate: float = Field(default=1e-6, gt=0)
     weight_decay: float = Field(default=1e-5, ge=0)
     plateau_factor: float = Field(default=0.3, gt=0, lt=1)
-    plateau_patience: int = Field(default=0, ge=0)
-    stop_patience: int = Field(default=3, ge=1)
+    plateau_patience: int = Field(default=1, ge=0)
+    stop_patience: int = Field(default=4, ge=1)
 
 
 class ComputeParameters(_Strict):

@@ -21,6 +21,8 @@ from promo_kedro.pipelines.modelling.parameters import ComputeParameters, Traini
 
 logger = logging.getLogger(__name__)
 
+SMALLEST_BATCH = 16
+
 
 @dataclass(frozen=True)
 class Lesson:
@@ -101,13 +103,14 @@ def fit_network(
         min_lr=training.min_learning_rate,
     )
     module, adam = fabric.setup(network, optimizer)
+    batch_size = batch_size_for(len(lesson.inputs), training)
     judged = lesson.purchased[:, lesson.validation_step].unique().numel() > 1
     epochs = training.max_epochs if judged else min(training.stop_patience, training.max_epochs)
     history: list[dict[str, Any]] = []
     best, best_epoch, best_weights = float("inf"), 0, deepcopy(network.state_dict())
     for epoch in range(1, epochs + 1):
         started = perf_counter()
-        train_loss = _train_epoch(fabric, module, adam, lesson, training.batch_size)
+        train_loss = _train_epoch(fabric, module, adam, lesson, batch_size)
         seconds = perf_counter() - started
         validation_loss = _validation_loss(fabric, module, lesson, compute.prediction_batch_size)
         samples = lesson.training_steps * len(lesson.inputs) / seconds
@@ -140,6 +143,16 @@ def fit_network(
     network.load_state_dict(best_weights)
     network.cpu().eval()
     return history
+
+
+def batch_size_for(consumer_items: int, training: TrainingParameters) -> int:
+    """Return the batch size: smaller where an epoch would have fewer than ``min_batches`` updates.
+
+    A category of two thousand consumer-items would else make eight updates per epoch and be
+    stopped before it had learned what an offer does.
+    """
+    fair = consumer_items // training.min_batches
+    return min(training.batch_size, max(fair, SMALLEST_BATCH))
 
 
 def _train_epoch(
