@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -84,7 +85,7 @@ def test_coupons_belong_together(observed: History, receipts: pd.DataFrame) -> N
 def test_offer_log_holds_every_cell(observed: History) -> None:
     first = next(iter(files.offer_log(observed)))
     assert len(first) == 400 * 120
-    assert set(first["date"]) == {"2012-01-05"}
+    assert set(first["date"]) == {date(2012, 1, 5)}
     assert not first.duplicated(["customer_id", "item_id"]).any()
     assert (first["propensity"].notna() == first["explored"]).all()
     assert first["propensity"].dropna().between(0, 1, inclusive="right").all()

@@ -1,4 +1,4 @@
-"""The retailer's own files, read as they are: every column as text, nothing inferred."""
+"""The retailer's own files, read as they are: text as text, nothing inferred."""
 
 import csv
 import gzip
@@ -73,7 +73,9 @@ class RawTableDataset(ConnectionMixin, AbstractDataset[Any, Table | None]):
         return getattr(ibis, config.pop("backend")).connect(**config)
 
     def load(self) -> Table | None:
-        """Return the table with text columns and ``row``, the 1-based row in the file.
+        """Return the table and ``row``, the 1-based row in the file.
+
+        Every column of a text file is text; a parquet file's columns have their own types.
 
         Raises:
             MissingRunError: If a required file is absent.
@@ -99,12 +101,11 @@ class RawTableDataset(ConnectionMixin, AbstractDataset[Any, Table | None]):
 
     def _read_parquet(self, path: Path) -> Table:
         try:
-            table = self._connection.read_parquet(str(path))
+            return self._connection.read_parquet(str(path))
         except duckdb.Error as error:
             raise InputError(
                 f"{path.name}: not a readable parquet file ({_first_line(error)})."
             ) from None
-        return table.cast(dict.fromkeys(table.columns, "string"))
 
     def _read_csv(self, path: Path) -> Table:
         names = _header(path)

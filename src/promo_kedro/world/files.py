@@ -200,7 +200,7 @@ def _logged(history: History, chunk: Chunk, step: int) -> DataFrame:
         history.parameters, layout, history.market.promotions, step, percent, explored
     )
     customer = (chunk.logged + chunk.rows.start + 1).astype(np.int32)
-    day = _step_start(history, step).isoformat()
+    day = _step_start(history, step)
     return pd.DataFrame(
         {
             "date": pd.Categorical.from_codes(np.zeros(percent.size, dtype=np.int8), [day]),

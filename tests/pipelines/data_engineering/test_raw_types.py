@@ -1,12 +1,17 @@
 from datetime import date, datetime
 
 import ibis
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promo_kedro.pipelines.data_engineering.raw_tables import Column
-from promo_kedro.pipelines.data_engineering.raw_types import parsed_date, typed_column
+from promo_kedro.pipelines.data_engineering.raw_types import (
+    DateRule,
+    parsed_date,
+    typed_column,
+)
 
 
 def values_of(texts, expression):
@@ -61,3 +66,28 @@ def test_flags():
     texts = ["true", "False", "1", "0", "yes", None]
     read = values_of(texts, lambda cell: typed_column(cell, Column("f", "flag"), None))
     assert read == [True, False, True, False, None, None]
+
+
+def test_a_parquet_file_brings_its_own_types():
+    read = ibis.memtable(
+        pa.table(
+            {
+                "day": pa.array([date(2013, 7, 3), None]),
+                "id": pa.array([7, -7], pa.int32()),
+                "huge": pa.array([2**64 - 1, 1], pa.uint64()),
+                "n": pa.array([2.5, float("nan")], pa.float32()),
+                "flag": pa.array([True, None]),
+                "id_with_decimals": pa.array([7.0, 8.0]),
+            }
+        )
+    )
+    kinds = {"day": "date", "huge": "id", "n": "number", "id_with_decimals": "id"}
+    columns = [Column(name, kinds.get(name, name)) for name in read.columns]
+    rule = DateRule("%d/%m/%y", date(1990, 1, 1), date(2030, 1, 1))
+    typed = read.select(**{c.name: typed_column(read[c.name], c, rule) for c in columns})
+    assert typed.to_pyarrow().to_pylist() == [
+        {"day": date(2013, 7, 3), "id": 7, "huge": None, "n": 2.5, "flag": True}
+        | {"id_with_decimals": None},
+        {"day": None, "id": None, "huge": 1, "n": pytest.approx(float("nan"), nan_ok=True)}
+        | {"flag": None, "id_with_decimals": None},
+    ]

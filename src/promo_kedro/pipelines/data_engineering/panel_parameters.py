@@ -30,12 +30,12 @@ class EncodingParameters(_Group):
 class PanelParameters(_Group):
     """Everything between the clean tables and the features."""
 
-    training_steps: int = Field(24, ge=1)
-    validation_steps: int = Field(1, ge=1)
-    test_steps: int = Field(1, ge=1)
-    windows: int = Field(1, ge=1)
-    min_orders: int = Field(1, ge=1)
-    history_steps: int = Field(13, ge=0)
+    training_steps: int = Field(default=24, ge=1)
+    validation_steps: int = Field(default=1, ge=1)
+    test_steps: int = Field(default=1, ge=1)
+    windows: int = Field(default=1, ge=1)
+    min_orders: int = Field(default=1, ge=1)
+    history_steps: int = Field(default=13, ge=0)
     lag_windows: list[LagWindow] = [
         LagWindow(steps=4, statistics=["mean"]),
         LagWindow(steps=12, statistics=["mean", "median", "variance", "skewness", "kurtosis"]),

@@ -2,7 +2,8 @@
 
 Every rule is an Ibis expression that gives null where the text does not spell the value. One
 pass over the text keeps, beside the values, the text that could not be read; counting faults
-then needs no second look at the file.
+then needs no second look at the file. Columns that come with the right type are taken as they
+are.
 """
 
 import re
@@ -40,9 +41,12 @@ class DateRule:
     latest: date
 
 
-def typed_column(text: StringValue, column: Column, dates: DateRule | None) -> Value:
+def typed_column(raw: Value, column: Column, dates: DateRule | None) -> Value:
     """Return a raw column's values, null where a cell is blank or does not spell one."""
-    text = trimmed(text)
+    if _is_typed(raw, column):
+        value = raw.try_cast(IBIS_TYPES[column.kind])
+        return ibis.cases((value >= 0, value)) if column.kind == "id" else value
+    text = trimmed(raw)
     if column.kind == "text":
         return text
     if column.kind == "date":
@@ -58,9 +62,21 @@ def typed_column(text: StringValue, column: Column, dates: DateRule | None) -> V
     return spelled.try_cast(IBIS_TYPES[column.kind])
 
 
-def trimmed(text: StringValue) -> StringValue:
-    """Return text without surrounding blanks, null where nothing is left."""
-    return text.strip().nullif("")
+def _is_typed(raw: Value, column: Column) -> bool:
+    """Tell whether a column of a typed file needs no reading."""
+    kind = raw.type()
+    return {
+        "id": kind.is_integer(),
+        "number": kind.is_numeric(),
+        "date": kind.is_date(),
+        "flag": kind.is_boolean(),
+        "text": False,
+    }[column.kind]
+
+
+def trimmed(raw: Value) -> StringValue:
+    """Return a cell's text without surrounding blanks, null where nothing is left."""
+    return raw.cast("string").strip().nullif("")
 
 
 def parsed_date(text: StringValue, text_format: str) -> DateValue:
