@@ -23,6 +23,7 @@ MODELS = {
         "card": {"epochs": 3},
         "tensors": {"weight": np.arange(6, dtype=np.float32).reshape(2, 3)},
     },
+    "window=0/category=Dairy Juices": {"card": {}, "tensors": {"weight": np.ones(1, np.float32)}},
     "window=0/pooled": {"card": {}, "tensors": {"weight": np.zeros(2, np.float32)}},
 }
 

@@ -2,9 +2,9 @@
 
 import hashlib
 import json
-import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from kedro.io import AbstractDataset
 from safetensors.numpy import load_file, save_file
@@ -72,8 +72,8 @@ class ModelsDataset(AbstractDataset[Models, Models]):
 
 
 def _folder_name(key: str) -> str:
-    """Keep letters, digits and ``=``: category names hold commas, brackets and slashes."""
-    return "/".join(re.sub(r"[^\w=]+", "_", part).strip("_") for part in key.split("/"))
+    """Spell what file systems dislike as %XX, as partitioned tables do: no two names collide."""
+    return quote(key, safe="=/")
 
 
 def _sha256(path: Path) -> str:
