@@ -52,7 +52,7 @@ def test_figures_are_pngs(tmp_path):
     figure.subplots().plot([0, 1])
     dataset = FigureDataset(filepath=str(tmp_path / "a_plot.png"))
     dataset.save(figure)
-    assert (tmp_path / "a_plot.png").read_bytes().startswith(b"\x89PNG")
+    assert dataset.load().startswith(b"\x89PNG")
     assert dataset.preview()
 
 

@@ -1,5 +1,7 @@
 """Matplotlib figures as PNG files."""
 
+from pathlib import Path
+
 from kedro_datasets.matplotlib import MatplotlibDataset
 from matplotlib.figure import Figure
 
@@ -7,7 +9,11 @@ from promo_kedro.datasets.atomic import AtomicSave
 
 
 class FigureDataset(AtomicSave, MatplotlibDataset):
-    """One figure in one PNG file, previewed by kedro-viz."""
+    """One figure in one PNG file, previewed by kedro-viz; loading gives the file's bytes."""
+
+    def load(self) -> bytes:
+        """Return the PNG file as it is."""
+        return Path(self._filepath).read_bytes()
 
     def save(self, data: Figure) -> None:
         """Draw the figure and write it whole."""

@@ -8,10 +8,9 @@ from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 from pydantic import ValidationError
 
-from promo_kedro.datasets import CSVDataset, JSONDataset, TextDataset
+from promo_kedro.datasets import CSVDataset, FigureDataset, JSONDataset, TextDataset
 from promo_kedro.pipelines.evaluation import create_pipeline
 from promo_kedro.pipelines.evaluation.parameters import EvaluationParameters
-from promo_kedro.pipelines.evaluation.pictures import PictureDataset
 
 
 def test_the_parameters_file_and_the_defaults_agree(project_path):
@@ -80,7 +79,7 @@ class _Absent(MemoryDataset):
 
 def _output(folder, name):
     if name.endswith("_plot"):
-        return PictureDataset(filepath=str(folder / f"{name}.png"), save_args={"format": "png"})
+        return FigureDataset(filepath=str(folder / f"{name}.png"), save_args={"format": "png"})
     if name == "report":
         return TextDataset(filepath=str(folder / "report.html"))
     if name.endswith("_json"):

@@ -35,11 +35,13 @@ def predict(
     parts = []
     for window, categories in windows_and_categories(features).items():
         unknown: Counter[str] = Counter()
+        consumer_items = 0
         for number, category in enumerate(categories, start=1):
             model = model_for(purchase_models, window, category)
             items = read_for(model, features, window, category)
             parts.append(score(model, items, compute).assign(window=window, category=category))
             unknown.update(model.unknown_levels(items))
+            consumer_items += len(items)
             logger.info(
                 "window %d, category %d/%d %s: %d consumer-items scored by the %s model",
                 window,
@@ -49,7 +51,7 @@ def predict(
                 len(items),
                 model.kind,
             )
-        _report_unknown(window, unknown)
+        _report_unknown(window, unknown, consumer_items)
     columns = ["window", "customer_id", "item_id", "step", "category", "split", "purchased"]
     columns += ["raw_probability", "probability", "model"]
     return pd.concat(parts, ignore_index=True)[columns]
@@ -73,11 +75,13 @@ def score(model: PurchaseModel, items: ConsumerItems, compute: ComputeParameters
     )
 
 
-def _report_unknown(window: int, unknown: Counter[str]) -> None:
+def _report_unknown(window: int, unknown: Counter[str], consumer_items: int) -> None:
+    """Say what counts as unknown; a date that is new to everyone is only the passing of time."""
     for name, count in unknown.items():
-        logger.warning(
-            "window %d: %d consumer-items have a %s that training never met; it counts as unknown",
+        logger.log(
+            logging.INFO if count == consumer_items else logging.WARNING,
+            "window %d: %s consumer-items have a %s that training never met; it counts as unknown",
             window,
-            count,
+            f"{count:,}",
             name,
         )
