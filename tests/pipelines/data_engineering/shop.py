@@ -10,9 +10,13 @@ import ibis
 import numpy as np
 import pandas as pd
 
-from promo_kedro.pipelines.data_engineering import panel_nodes as nodes
-from promo_kedro.pipelines.data_engineering.panel_parameters import LagWindow, PanelParameters
-from promo_kedro.pipelines.data_engineering.parameters import DataEngineeringParameters
+from promo_kedro.pipelines.data_engineering.features import nodes as feature_nodes
+from promo_kedro.pipelines.data_engineering.panel import nodes as panel_nodes
+from promo_kedro.pipelines.data_engineering.parameters import (
+    DataEngineeringParameters,
+    LagWindow,
+    PanelParameters,
+)
 
 N_STEPS = 12
 FIRST_DAY = date(2020, 1, 6)
@@ -205,9 +209,9 @@ class Frozen:
 
 def fit(shop: Shop, parameters: DataEngineeringParameters = PARAMETERS) -> Frozen:
     transactions, items = shop.table("transactions"), shop.table("items")
-    calendar = nodes.build_calendar(transactions, parameters)
-    relevant = nodes.find_relevant_consumer_items(transactions, items, calendar, parameters)
-    encodings = nodes.encode_items(transactions, relevant, calendar, parameters)
+    calendar = panel_nodes.build_calendar(transactions, parameters)
+    relevant = panel_nodes.find_relevant_consumer_items(transactions, items, calendar, parameters)
+    encodings = feature_nodes.encode_items(transactions, relevant, calendar, parameters)
     return Frozen(calendar, relevant.to_pandas(), encodings.to_pandas())
 
 
@@ -216,7 +220,7 @@ def panel_of(
 ) -> pd.DataFrame:
     tables = (shop.table(name) for name in ("transactions", "items", "offers"))
     relevant = ibis.memtable(frozen.relevant)
-    panel = nodes.build_panel(*tables, relevant, frozen.calendar, parameters)
+    panel = panel_nodes.build_panel(*tables, relevant, frozen.calendar, parameters)
     return panel.to_pandas().sort_values(CELL).set_index(CELL)
 
 
@@ -228,23 +232,23 @@ def features_of(
     relevant, calendar = ibis.memtable(frozen.relevant), frozen.calendar
     rest = (relevant, calendar, parameters)
     # As the catalog does between nodes: keeps the expressions small.
-    panel = nodes.build_panel(lines, items, offers, *rest).cache()
-    consumers = nodes.profile_consumers(lines, *rest).cache()
-    categories = nodes.profile_consumers_by_category(lines, items, *rest).cache()
-    of_items = nodes.profile_items(lines, *rest).cache()
-    levels = nodes.find_price_levels(lines, items, *rest).cache()
-    coupons = nodes.find_coupons_in_force(
+    panel = panel_nodes.build_panel(lines, items, offers, *rest).cache()
+    consumers = feature_nodes.profile_consumers(lines, *rest).cache()
+    categories = feature_nodes.profile_consumers_by_category(lines, items, *rest).cache()
+    of_items = feature_nodes.profile_items(lines, *rest).cache()
+    levels = feature_nodes.find_price_levels(lines, items, *rest).cache()
+    coupons = feature_nodes.find_coupons_in_force(
         *(shop.table(name) for name in ("campaigns", "coupon_items", "issued_coupons")),
         relevant,
         calendar,
     ).cache()
-    static = nodes.describe_statics(
+    static = feature_nodes.describe_statics(
         relevant, items, shop.table("consumers"), ibis.memtable(frozen.encodings), parameters
     ).cache()
-    own = nodes.build_consumer_item_features(
+    own = feature_nodes.build_consumer_item_features(
         panel, lines, consumers, levels, calendar, parameters
     ).cache()
-    features = nodes.join_features(
+    features = feature_nodes.join_features(
         own, consumers, categories, of_items, coupons, static, calendar, parameters
     ).to_pandas()
     keys = ["window", *CELL]

@@ -1,4 +1,4 @@
-"""Raw tables → clean tables, with what is set aside → panel → features; a first look at both."""
+"""Raw tables → clean tables → panel → features, and a first look at the data."""
 
 from .pipeline import create_pipeline
 

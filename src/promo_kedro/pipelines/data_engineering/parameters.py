@@ -1,12 +1,10 @@
-"""What a user can set about reading, cleaning and exploring the raw tables."""
+"""What a user can set about cleaning, the panel, its features and the first look at the data."""
 
 import re
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
-
-from promo_kedro.pipelines.data_engineering.panel_parameters import PanelParameters
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 
 def _one_explicit_format(text: str) -> str:
@@ -21,6 +19,8 @@ def _one_explicit_format(text: str) -> str:
 
 
 DateFormat = Annotated[str, AfterValidator(_one_explicit_format)]
+Statistic = Literal["mean", "median", "variance", "skewness", "kurtosis"]
+LARGEST_LAG = 26
 
 
 class _Group(BaseModel):
@@ -60,6 +60,49 @@ class ExplorationParameters(_Group):
     offer_bin_width: float = Field(default=2.5, gt=0, le=50)
     max_basket_size: int = Field(default=60, ge=2)
     max_steps: int = Field(default=12, ge=2)
+
+
+class LagWindow(_Group):
+    """The steps before a cell that rolling statistics look back on, and which they are."""
+
+    # 26 steps of values up to 1,000 are the most whose fourth powers an int64 holds exactly.
+    steps: int = Field(ge=2, le=LARGEST_LAG)
+    statistics: list[Statistic] = Field(min_length=1)
+
+
+class EncodingParameters(_Group):
+    """How items are described by other consumers' purchases in the training steps."""
+
+    folds: int = Field(default=5, ge=2, le=100)
+    prior_cells: float = Field(default=240, gt=0)
+
+
+class PanelParameters(_Group):
+    """Everything between the clean tables and the features."""
+
+    training_steps: int = Field(default=24, ge=1)
+    validation_steps: int = Field(default=1, ge=1)
+    test_steps: int = Field(default=1, ge=1)
+    windows: int = Field(default=1, ge=1)
+    min_orders: int = Field(default=1, ge=1)
+    history_steps: int = Field(default=13, ge=0)
+    lag_windows: list[LagWindow] = [
+        LagWindow(steps=4, statistics=["mean"]),
+        LagWindow(steps=12, statistics=["mean", "median", "variance", "skewness", "kurtosis"]),
+    ]
+    encoding: EncodingParameters = EncodingParameters()
+
+    @property
+    def window_steps(self) -> int:
+        """Steps of one window: training, validation and test."""
+        return self.training_steps + self.validation_steps + self.test_steps
+
+    @model_validator(mode="after")
+    def _each_lag_window_once(self) -> Self:
+        steps = [lag.steps for lag in self.lag_windows]
+        if len(set(steps)) != len(steps):
+            raise ValueError(f"lag_windows repeat a number of steps: {steps}")
+        return self
 
 
 class DataEngineeringParameters(_Group):

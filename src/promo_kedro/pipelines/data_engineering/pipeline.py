@@ -1,99 +1,36 @@
-"""Raw tables → clean tables → panel → features.
+"""Raw tables → clean tables → panel → features, and a first look at the data.
 
 ::
 
-    raw_* ──► read_raw_tables ──► typed_* ──► judge_rows ──► judged_* ──► accept_input
-              text by explicit               a reason for                 counted,
-              formats, or refused            each bad row                 or refused
-                                                                               │
-         rejected_rows, raw_manifest ◄─────────────────────────────────────────┘
-                             │
-                             ▼
+    raw_* (the retailer's files)
+      │
+      ▼
+    cleaning ──────────► raw_manifest, rejected_rows
+      │
+      ▼
     transactions, items, consumers, campaigns, coupon_items, issued_coupons, offers
-                             │
-                             ├──► calendar ──► relevant_consumer_items ──► panel ──► features
-                             └──► exploration tables and plots
+      │
+      ▼
+    panel ─────────────► calendar, relevant_consumer_items, panel
+      │
+      ├──► features ─────► features, feature_groups
+      └──► exploration ──► category_sales, offer_percent_density, basket_size_density,
+                           order_probability and a plot of each
 """
 
-from kedro.pipeline import Node, Pipeline
+from kedro.pipeline import Pipeline
 
-from promo_kedro.pipelines.data_engineering import nodes
-from promo_kedro.pipelines.data_engineering.exploration_pipeline import (
-    create_exploration_pipeline,
-)
-from promo_kedro.pipelines.data_engineering.panel_pipeline import create_panel_pipeline
-
-FILES = {
-    "customer_transaction_data": "transactions",
-    "item_data": "items",
-    "customer_demographics": "demographics",
-    "campaign_data": "campaigns",
-    "coupon_item_mapping": "coupon_items",
-    "train": "redemptions",
-    "offer_log": "offer_log",
-}
-JUDGED_FILES = {file: name for file, name in FILES.items() if name != "demographics"}
-PARAMETERS = {"parameters": "params:data_engineering"}
+from promo_kedro.pipelines.data_engineering.cleaning.pipeline import create_cleaning_pipeline
+from promo_kedro.pipelines.data_engineering.exploration.pipeline import create_exploration_pipeline
+from promo_kedro.pipelines.data_engineering.features.pipeline import create_features_pipeline
+from promo_kedro.pipelines.data_engineering.panel.pipeline import create_panel_pipeline
 
 
 def create_pipeline() -> Pipeline:
-    """Compose the clean tables, the panel with its features, and the first look at both."""
-    return create_clean_tables_pipeline() + create_panel_pipeline() + create_exploration_pipeline()
-
-
-def create_clean_tables_pipeline() -> Pipeline:
-    """Wire the way from the retailer's files to the clean tables."""
-    typed = {file: f"typed_{name}" for file, name in JUDGED_FILES.items()}
-    judged = {file: f"judged_{name}" for file, name in JUDGED_FILES.items()}
-    return Pipeline(
-        [
-            Node(
-                nodes.read_raw_tables,
-                inputs={file: f"raw_{name}" for file, name in FILES.items()} | PARAMETERS,
-                outputs={file: f"typed_{name}" for file, name in FILES.items()},
-                name="read_raw_tables",
-            ),
-            Node(
-                nodes.judge_rows,
-                inputs=typed | PARAMETERS,
-                outputs=judged,
-                name="judge_rows",
-            ),
-            Node(
-                nodes.accept_input,
-                inputs={"raw_files": "raw_files"} | judged | PARAMETERS,
-                outputs=["raw_manifest", "rejected_rows"],
-                name="accept_input",
-            ),
-            Node(
-                nodes.clean_items,
-                ["judged_items", "raw_manifest"],
-                "items",
-                name="clean_items",
-            ),
-            Node(
-                nodes.clean_transactions,
-                ["judged_transactions", "raw_manifest"],
-                "transactions",
-                name="clean_transactions",
-            ),
-            Node(
-                nodes.clean_coupons,
-                ["judged_campaigns", "judged_coupon_items", "judged_redemptions", "items"],
-                ["campaigns", "coupon_items", "issued_coupons"],
-                name="clean_coupons",
-            ),
-            Node(
-                nodes.list_consumers,
-                ["typed_demographics", "transactions", "issued_coupons"],
-                "consumers",
-                name="list_consumers",
-            ),
-            Node(
-                nodes.clean_offers,
-                ["judged_offer_log", "items", "raw_manifest"],
-                "offers",
-                name="clean_offers",
-            ),
-        ]
+    """Compose the four parts, in the order in which data flow through them."""
+    return (
+        create_cleaning_pipeline()
+        + create_panel_pipeline()
+        + create_features_pipeline()
+        + create_exploration_pipeline()
     )

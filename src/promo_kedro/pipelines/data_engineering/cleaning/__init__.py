@@ -1,0 +1,1 @@
+"""Raw tables → typed → judged row by row → accepted or refused → clean tables."""

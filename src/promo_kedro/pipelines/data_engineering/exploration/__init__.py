@@ -1,0 +1,1 @@
+"""A first look at the data: tables for people, and their pictures."""

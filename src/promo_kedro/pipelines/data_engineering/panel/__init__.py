@@ -1,0 +1,1 @@
+"""Clean tables → calendar → relevant consumer-items → what each bought in every step."""
