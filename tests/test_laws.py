@@ -97,8 +97,8 @@ def test_nothing_is_pickled(project_path, config):
 
 def test_pipelines_import_no_other_pipeline(project_path):
     folder = project_path / "src" / "promo_kedro" / "pipelines"
-    for source in folder.glob("*/*.py"):
-        own = source.parent.name
+    for source in folder.glob("*/**/*.py"):
+        own = source.relative_to(folder).parts[0]
         for module in _imported_modules(source):
             if module.startswith("promo_kedro.pipelines."):
                 assert module.split(".")[2] == own, source
