@@ -1,8 +1,10 @@
 """Fixtures that every test may use."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from kedro.config import OmegaConfigLoader
 
 PROJECT = Path(__file__).parents[1]
 
@@ -19,6 +21,13 @@ def real_data() -> Path:
     if not folder.exists():
         pytest.skip("no real data beside the project")
     return folder
+
+
+@pytest.fixture(scope="session")
+def base_parameters() -> dict[str, Any]:
+    """The parameters files, as a run reads them."""
+    loader = OmegaConfigLoader(str(PROJECT / "conf"), base_env="base", default_run_env="base")
+    return loader["parameters"]
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -14,9 +14,8 @@ from promo_kedro.hooks import PlainErrors, Provenance, RuntimeParameters
 
 
 def context(tmp_path, **runtime_params):
-    return SimpleNamespace(
-        config_loader=SimpleNamespace(runtime_params=runtime_params), project_path=tmp_path
-    )
+    loader = SimpleNamespace(runtime_params=runtime_params)
+    return SimpleNamespace(config_loader=loader, project_path=tmp_path, params={})
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,7 @@
 """What surrounds every run: known parameters, inputs that belong together, plain errors."""
 
 import json
-import logging
-from difflib import get_close_matches
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +10,11 @@ from kedro.framework.hooks import hook_impl
 from kedro.framework.project import pipelines
 from kedro.io import DataCatalog, DatasetError, MemoryDataset
 from kedro.pipeline import Pipeline
-from kedro.validation import DataValidationError
+from kedro.validation import DataValidationError, ParameterValidationError
 
 from promo_kedro.datasets.atomic import replacing
 from promo_kedro.errors import InputError, MissingRunError
-
-logger = logging.getLogger(__name__)
+from promo_kedro.parameters import no_such_name
 
 FOLDERS = ("raw_dir", "data_dir")
 
@@ -32,7 +30,11 @@ class RuntimeParameters:
         for name in given:
             # Kedro also accepts nested names that are spelt with dots.
             if name.split(".")[0] not in known:
-                raise InputError(f"there is no parameter {name!r}{_did_you_mean(name, known)}.")
+                raise InputError(no_such_name(name.split(".")[0], known))
+        try:
+            context.params  # noqa: B018, reading them is what checks them
+        except ParameterValidationError as error:
+            raise InputError(_without_advertising(str(error))) from None
 
 
 class Provenance:
@@ -172,6 +174,6 @@ def _parameters_read() -> set[str]:
     return {name.removeprefix("params:").split(".")[0] for name in names}
 
 
-def _did_you_mean(name: str, known: set[str]) -> str:
-    close = get_close_matches(name, known, n=1)
-    return f"; did you mean {close[0]!r}" if close else f"; there are {', '.join(sorted(known))}"
+def _without_advertising(message: str) -> str:
+    """Keep what is wrong; leave out links and the types that the validator saw."""
+    return re.sub(r"\n *For further information.*| \[type=.*?\]$", "", message, flags=re.MULTILINE)

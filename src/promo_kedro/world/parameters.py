@@ -9,18 +9,16 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from promo_kedro.parameters import Parameters
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 OpenShare = Annotated[float, Field(gt=0.0, lt=1.0)]
 Amount = Annotated[float, Field(ge=0.0)]
 
 
-class _Panel(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class DemandParameters(_Panel):
+class DemandParameters(Parameters):
     """How consumers buy."""
 
     visit: OpenShare = 0.62
@@ -43,7 +41,7 @@ class DemandParameters(_Panel):
     extra_unit: OpenShare = 0.08
 
 
-class ResponseParameters(_Panel):
+class ResponseParameters(Parameters):
     """How consumers answer offers."""
 
     choice: Amount = 1.8
@@ -54,7 +52,7 @@ class ResponseParameters(_Panel):
     sensitivity_spread: Amount = 0.5
 
 
-class ChurnParameters(_Panel):
+class ChurnParameters(Parameters):
     """How consumers leave and come back; a step is 14 days."""
 
     leave: OpenShare = 0.02
@@ -64,7 +62,7 @@ class ChurnParameters(_Panel):
     experience_memory: OpenShare = 0.8
 
 
-class PolicyParameters(_Panel):
+class PolicyParameters(Parameters):
     """The retailer's own offers in the past."""
 
     promoted_share: OpenShare = 0.17
@@ -91,7 +89,7 @@ class PolicyParameters(_Panel):
     coupon_depths: tuple[Annotated[int, Field(ge=1, le=90)], ...] = (25, 30, 40, 50)
 
 
-class SimulationParameters(_Panel):
+class SimulationParameters(Parameters):
     """The simulated retailer."""
 
     consumers: Annotated[int, Field(ge=1)] = 2000

@@ -3,7 +3,6 @@ import json
 import ibis
 import pandas as pd
 import pytest
-import yaml
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 from pydantic import ValidationError
@@ -13,11 +12,9 @@ from promo_kedro.pipelines.evaluation import create_pipeline
 from promo_kedro.pipelines.evaluation.parameters import EvaluationParameters
 
 
-def test_the_parameters_file_and_the_defaults_agree(project_path):
-    text = (project_path / "conf/base/evaluation/parameters.yml").read_text()
-    given = yaml.safe_load(text)["evaluation"]
-    assert EvaluationParameters(**given) == EvaluationParameters()
-    assert set(given) == set(EvaluationParameters.model_fields)
+def test_the_parameters_file_and_the_defaults_agree(base_parameters):
+    assert EvaluationParameters(**base_parameters["evaluation"]) == EvaluationParameters()
+    assert set(base_parameters["evaluation"]) == set(EvaluationParameters.model_fields)
 
 
 @pytest.mark.parametrize(

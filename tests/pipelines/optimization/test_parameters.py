@@ -1,19 +1,13 @@
 """The parameters file says what the code would do without it."""
 
-from pathlib import Path
-
 import pytest
-import yaml
 from pydantic import ValidationError
 
 from promo_kedro.pipelines.optimization.parameters import OptimizationParameters
 
-FILE = Path(__file__).parents[3] / "conf/base/optimization/parameters.yml"
 
-
-def test_file_states_every_default():
-    stated = yaml.safe_load(FILE.read_text(encoding="utf-8"))["optimization"]
-    assert stated == OptimizationParameters().model_dump()
+def test_file_states_every_default(base_parameters):
+    assert base_parameters["optimization"] == OptimizationParameters().model_dump()
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,9 @@ import re
 from datetime import date
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
+
+from promo_kedro.parameters import Parameters
 
 
 def _one_explicit_format(text: str) -> str:
@@ -23,11 +25,7 @@ Statistic = Literal["mean", "median", "variance", "skewness", "kurtosis"]
 LARGEST_LAG = 26
 
 
-class _Group(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class DateParameters(_Group):
+class DateParameters(Parameters):
     """How dates are written in each file, and which are believable."""
 
     transactions: DateFormat = "%Y-%m-%d"
@@ -37,13 +35,13 @@ class DateParameters(_Group):
     latest: date | None = None
 
 
-class CalendarParameters(_Group):
+class CalendarParameters(Parameters):
     """Where the history ends."""
 
     calendar_end: date | None = None
 
 
-class CleaningParameters(_Group):
+class CleaningParameters(Parameters):
     """Which rows are set aside, and how many are too many."""
 
     max_rejected_share: float = Field(default=0.05, ge=0, le=1)
@@ -53,7 +51,7 @@ class CleaningParameters(_Group):
     max_duplicate_share: float = Field(default=0.5, gt=0, le=1)
 
 
-class ExplorationParameters(_Group):
+class ExplorationParameters(Parameters):
     """The first look at the data."""
 
     min_consumers: int = Field(default=10, ge=1)
@@ -62,7 +60,7 @@ class ExplorationParameters(_Group):
     max_steps: int = Field(default=12, ge=2)
 
 
-class LagWindow(_Group):
+class LagWindow(Parameters):
     """The steps before a cell that rolling statistics look back on, and which they are."""
 
     # 26 steps of values up to 1,000 are the most whose fourth powers an int64 holds exactly.
@@ -70,14 +68,14 @@ class LagWindow(_Group):
     statistics: list[Statistic] = Field(min_length=1)
 
 
-class EncodingParameters(_Group):
+class EncodingParameters(Parameters):
     """How items are described by other consumers' purchases in the training steps."""
 
     folds: int = Field(default=5, ge=2, le=100)
     prior_cells: float = Field(default=240, gt=0)
 
 
-class PanelParameters(_Group):
+class PanelParameters(Parameters):
     """Everything between the clean tables and the features."""
 
     training_steps: int = Field(default=24, ge=1)
@@ -105,7 +103,7 @@ class PanelParameters(_Group):
         return self
 
 
-class DataEngineeringParameters(_Group):
+class DataEngineeringParameters(Parameters):
     """Everything that ``data_engineering`` reads from its parameters file."""
 
     categories: list[str] | None = None

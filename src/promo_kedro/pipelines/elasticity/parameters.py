@@ -2,10 +2,12 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from promo_kedro.parameters import Parameters
 
 
-class ElasticityParameters(BaseModel):
+class ElasticityParameters(Parameters):
     """How curves are fitted and reference offers found.
 
     Attributes:
@@ -14,8 +16,6 @@ class ElasticityParameters(BaseModel):
         min_points: a category with fewer points has no curve.
         recent_steps: steps before the offers' own that count as recent (2 steps = 4 weeks).
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     relation: Literal["observed", "response"] = "response"
     bins: int = Field(default=20, ge=3)

@@ -2,24 +2,22 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from promo_kedro.parameters import Parameters
 
 OfferPercent = Annotated[float, Field(ge=0, lt=100)]
 
 
-class Horizon(BaseModel):
+class Horizon(Parameters):
     """How far ahead offers are played out on the simulated retailer, and how often."""
-
-    model_config = ConfigDict(extra="forbid")
 
     weeks: int = Field(ge=2, le=104, multiple_of=2)
     draws: int = Field(ge=2, le=1000)
 
 
-class EvaluationParameters(BaseModel):
+class EvaluationParameters(Parameters):
     """What is reported, and how hard the value of the offers is looked at."""
-
-    model_config = ConfigDict(extra="forbid")
 
     mode: Literal["paper", "linear", "exact"] = "exact"
     relation: Literal["observed", "response"] = "response"

@@ -2,16 +2,14 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from promo_kedro.parameters import Parameters
 
 Count = Annotated[int, Field(ge=1)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class NetworkParameters(_Strict):
+class NetworkParameters(Parameters):
     """The network of Figure 1."""
 
     kernel_size: int = Field(default=3, ge=1, le=26)
@@ -22,7 +20,7 @@ class NetworkParameters(_Strict):
     input_limit: float = Field(default=8.0, gt=0)
 
 
-class TrainingParameters(_Strict):
+class TrainingParameters(Parameters):
     """The first recipe: Adam with a learning rate that falls on a plateau."""
 
     batch_size: int = Field(default=256, ge=1)
@@ -36,7 +34,7 @@ class TrainingParameters(_Strict):
     stop_patience: int = Field(default=4, ge=1)
 
 
-class ComputeParameters(_Strict):
+class ComputeParameters(Parameters):
     """Where and how the arithmetic runs."""
 
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
@@ -45,20 +43,20 @@ class ComputeParameters(_Strict):
     prediction_batch_size: int = Field(default=2048, ge=1)
 
 
-class PooledParameters(_Strict):
+class PooledParameters(Parameters):
     """The model over all categories that serves those with too few purchases."""
 
     min_positives: int = Field(default=200, ge=1)
     max_consumer_items: int = Field(default=12_000, ge=1)
 
 
-class CalibrationParameters(_Strict):
+class CalibrationParameters(Parameters):
     """When a calibration is fitted."""
 
     min_positives: int = Field(default=10, ge=1)
 
 
-class OfferGridParameters(_Strict):
+class OfferGridParameters(Parameters):
     """The offer percents at which the model is asked for the next step."""
 
     lowest: float = Field(default=0, ge=0, le=100)
@@ -77,7 +75,7 @@ class OfferGridParameters(_Strict):
         return [round(self.lowest + index * self.spacing, 2) for index in range(count)]
 
 
-class ModellingParameters(_Strict):
+class ModellingParameters(Parameters):
     """All parameters of the pipeline ``modelling``."""
 
     network: NetworkParameters = NetworkParameters()

@@ -2,13 +2,15 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from promo_kedro.parameters import Parameters
 
 Mode = Literal["paper", "linear", "exact"]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class RetentionRequired(BaseModel):
+class RetentionRequired(Parameters):
     """The retention that a category's plan must reach (R_rc of Eq. 13), per mode.
 
     A category that is not named must keep the retention of today's offers.
@@ -19,14 +21,12 @@ class RetentionRequired(BaseModel):
         exact: category → mean purchase probability.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     paper: dict[str, Share] = {}
     linear: dict[str, Share] = {}
     exact: dict[str, Share] = {}
 
 
-class OfferRangeParameters(BaseModel):
+class OfferRangeParameters(Parameters):
     """How a category's offer range (o₁, o₂) is read from its receipts.
 
     Attributes:
@@ -35,14 +35,12 @@ class OfferRangeParameters(BaseModel):
         min_offers: receipt lines with an offer that a period must hold to be used.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     lower_quantile: float = Field(default=0.01, ge=0, le=0.5)
     upper_quantile: float = Field(default=0.99, ge=0.5, le=1)
     min_offers: int = Field(default=20, ge=1)
 
 
-class SolverParameters(BaseModel):
+class SolverParameters(Parameters):
     """Where the program is solved whole and where its dual narrows it first.
 
     Attributes:
@@ -52,14 +50,12 @@ class SolverParameters(BaseModel):
             count, not a time, so that a slower machine finds the same plan.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     whole_program_size: int = Field(default=300, ge=0, le=20_000)
     core_size: int = Field(default=15, ge=1, le=500)
     max_nodes: int = Field(default=200, ge=1)
 
 
-class OptimizationParameters(BaseModel):
+class OptimizationParameters(Parameters):
     """What the offer program may choose from, and what it must keep.
 
     Attributes:
@@ -69,8 +65,6 @@ class OptimizationParameters(BaseModel):
         frontier_points: points of the revenue–retention frontier per category and mode.
         solver: sizes that decide the route.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     relation: Literal["observed", "response"] = "response"
     retention_required: RetentionRequired = RetentionRequired()

@@ -2,10 +2,12 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from promo_kedro.parameters import Parameters
 
 
-class ThresholdingParameters(BaseModel):
+class ThresholdingParameters(Parameters):
     """How each consumer's cut-off is chosen.
 
     Attributes:
@@ -15,8 +17,6 @@ class ThresholdingParameters(BaseModel):
             categories.
         zero_division: F1 of a consumer for whom nothing is predicted and nothing is bought.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     estimator: Literal["expected_f1", "empirical"] = "expected_f1"
     min_items: int = Field(default=5, ge=1)
