@@ -2,7 +2,8 @@
 # make test   environment, then every test
 #
 # RAW_DIR=folder    read your own tables      DATA_DIR=folder   write results elsewhere
-# ENV=tiny|full     another configuration     PYTHON=python3.12 another interpreter
+# ENV=tiny          another configuration     PYTHON=python3.12 another interpreter
+# PIP_FLAGS=...     for pip, such as another index to take torch from
 
 PYTHON   ?= python3
 VENV     ?= .venv
@@ -11,12 +12,13 @@ DATA_DIR ?= data
 RAW_DIR  ?= data/01_raw
 
 KEDRO  = $(VENV)/bin/kedro
+PIP    = $(VENV)/bin/python -m pip --quiet --disable-pip-version-check $(PIP_FLAGS)
 STAMP  = $(VENV)/.installed
 PARAMS = --params=raw_dir=$(RAW_DIR),data_dir=$(DATA_DIR) $(if $(ENV),--env=$(ENV))
 
 export COLUMNS ?= 160
 
-.PHONY: run test lint viz docs bench clean
+.PHONY: run test lint viz docs clean
 
 run: $(STAMP)
 	@ls "$(RAW_DIR)"/customer_transaction_data.* >/dev/null 2>&1 || { \
@@ -46,9 +48,6 @@ viz: $(STAMP)
 docs: $(STAMP)
 	$(VENV)/bin/mkdocs build --strict
 
-bench: $(STAMP)
-	$(VENV)/bin/python -m benchmarks
-
 clean:
 	rm -rf $(VENV) site .viz .mypy_cache .ruff_cache .pytest_cache
 
@@ -57,6 +56,6 @@ $(STAMP): pyproject.toml constraints.txt
 	  echo "promo_kedro needs Python 3.11 or later; name one with PYTHON=python3.11"; exit 1; }
 	@echo "Making the environment in $(VENV) (versions from constraints.txt; some minutes)."
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt torch
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
+	$(PIP) install --constraint constraints.txt torch
+	$(PIP) install --constraint constraints.txt --editable ".[dev]"
 	@touch $(STAMP)

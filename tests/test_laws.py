@@ -75,6 +75,27 @@ def test_the_default_pipeline_is_the_six(config):
     assert {node.name for node in pipelines["__default__"].nodes} == nodes
 
 
+def test_only_the_scoring_of_offers_reads_the_truth():
+    readers = {
+        (name, node.short_name)
+        for name, pipeline in pipelines.items()
+        if name != "__default__"
+        for node in pipeline.nodes
+        if {"truth", "simulated_history", "world_end_state"} & set(node.inputs)
+        and name != "simulation"
+    }
+    assert readers == {("evaluation", "Value Offers")}
+
+
+def test_every_node_has_a_name_of_its_own():
+    names = [
+        node.name for node in [*pipelines["simulation"].nodes, *pipelines["__default__"].nodes]
+    ]
+    assert names
+    # Kedro makes up a name with a hash in it where none is given.
+    assert [name for name in names if "__" in name] == []
+
+
 def test_registering_imports_nothing_heavy(project_path):
     code = (
         "import sys\n"
@@ -109,6 +130,19 @@ def test_yaml_parameters_carry_one_key_per_pipeline(project_path):
         if folder.is_dir():
             parameters = yaml.safe_load((folder / "parameters.yml").read_text())
             assert list(parameters) == [folder.name]
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs"])
+def test_pages_link_to_what_exists(project_path, page):
+    path = project_path / page
+    pages = [path] if path.is_file() else sorted(path.rglob("*.md"))
+    assert pages
+    for source in pages:
+        text = source.read_text()
+        assert not re.findall(r"\b(?:TODO|TBD|FIXME|[A-Z]+_SIZE)\b", text), source
+        for link in re.findall(r"\]\(([^)#]+)", text):
+            if "://" not in link:
+                assert (source.parent / link).exists(), f"{source}: {link}"
 
 
 def _imported_modules(source: Path) -> list[str]:

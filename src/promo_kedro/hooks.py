@@ -67,11 +67,12 @@ class Provenance:
         _refuse_missing(sorted(needed - {"raw_files"}), catalog)
         self._raw_data_hash = None
         if "raw_manifest" in pipeline.all_outputs():
+            _refuse_half_a_retailer(catalog)
             self._raw_data_hash = _load("raw_files", catalog)["raw_data_hash"]
         elif made:
             self._raw_data_hash = _load("raw_manifest", catalog)["raw_data_hash"]
             self._refuse_other_raw_folder(run_params, catalog)
-            self._refuse_strangers(made)
+        self._refuse_strangers(made)
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str) -> None:
@@ -141,6 +142,14 @@ def _refuse_missing(inputs: list[str], catalog: DataCatalog) -> None:
         )
     for name in missing:
         _load(name, catalog)
+
+
+def _refuse_half_a_retailer(catalog: DataCatalog) -> None:
+    if getattr(catalog.get("raw_files"), "interrupted", False):
+        raise MissingRunError(
+            "the simulation of the raw files was interrupted, so they do not belong together: run "
+            "`kedro run --pipeline=simulation` again."
+        )
 
 
 def _is_there(name: str, catalog: DataCatalog) -> bool:

@@ -1,3 +1,6 @@
+import shutil
+from pathlib import Path
+
 import ibis
 import numpy as np
 import pandas as pd
@@ -14,6 +17,7 @@ from promo_kedro.datasets import (
     TextDataset,
     TruthDataset,
 )
+from promo_kedro.datasets.atomic import replacing
 
 TABLE = pd.DataFrame(
     {"window": [0, 0, 1], "category": ["Dairy, Juices", "a/b (c)", "2024"], "x": [1.0, 2, 3]}
@@ -94,7 +98,7 @@ def test_a_table_that_fails_midway_leaves_the_former_one(tmp_path):
 
 
 def test_models_come_back_as_they_were(tmp_path):
-    dataset = ModelsDataset(folder=str(tmp_path / "models"))
+    dataset = ModelsDataset(path=str(tmp_path / "models"))
     dataset.save(MODELS)
     read = dataset.load()
     assert list(read) == sorted(MODELS)
@@ -103,26 +107,63 @@ def test_models_come_back_as_they_were(tmp_path):
         np.testing.assert_array_equal(read[key]["tensors"]["weight"], model["tensors"]["weight"])
 
 
-def test_a_flipped_byte_in_weights_is_refused(tmp_path):
-    dataset = ModelsDataset(folder=str(tmp_path / "models"))
-    dataset.save(MODELS)
-    weights = next(tmp_path.rglob("weights.safetensors"))
+def weights_flipped(models):
+    weights = next(models.rglob("weights.safetensors"))
     content = bytearray(weights.read_bytes())
     content[-1] ^= 1
     weights.write_bytes(content)
-    with pytest.raises(Exception, match="not those that the card describes"):
+
+
+def card_edited(models):
+    card = next(models.rglob("card.json"))
+    card.write_text(card.read_text() + " ")
+
+
+def model_lost(models):
+    shutil.rmtree(next(models.rglob("card.json")).parent)
+
+
+def model_added(models):
+    shutil.copytree(models / "window=0", models / "window=1")
+
+
+@pytest.mark.parametrize("damage", [weights_flipped, card_edited, model_lost, model_added])
+def test_models_that_are_not_as_written_are_refused(tmp_path, damage):
+    dataset = ModelsDataset(path=str(tmp_path / "models"))
+    dataset.save(MODELS)
+    damage(tmp_path / "models")
+    with pytest.raises(Exception, match="changed, damaged, lost or added"):
         dataset.load()
 
 
 def test_a_malicious_pickle_is_not_executed(tmp_path):
-    dataset = ModelsDataset(folder=str(tmp_path / "models"))
+    dataset = ModelsDataset(path=str(tmp_path / "models"))
     dataset.save(MODELS)
     weights = next(tmp_path.rglob("weights.safetensors"))
     marker = tmp_path / "executed"
     weights.write_bytes(f"cos\nsystem\n(S'touch {marker}'\ntR.".encode())
-    with pytest.raises(Exception, match="not those that the card describes"):
+    with pytest.raises(Exception, match="changed, damaged, lost or added"):
         dataset.load()
     assert not marker.exists()
+
+
+def test_models_never_trained_are_missing_not_empty(tmp_path):
+    with pytest.raises(Exception, match="--pipeline=modelling"):
+        ModelsDataset(path=str(tmp_path / "models")).load()
+
+
+def test_a_folder_is_never_replaced_by_part_of_one(tmp_path, monkeypatch):
+    folder = tmp_path / "models"
+    (folder / "a").mkdir(parents=True)
+    (folder / "b").mkdir()
+
+    def killed(self, target):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "replace", killed)
+    with pytest.raises(KeyboardInterrupt), replacing(folder) as partial:
+        partial.mkdir()
+    assert sorted(path.name for path in folder.iterdir()) == ["a", "b"]
 
 
 def test_truth_may_be_absent(tmp_path):

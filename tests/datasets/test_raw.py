@@ -1,10 +1,12 @@
 import gzip
 
+import numpy as np
 import pandas as pd
 import pytest
 from kedro.io import DatasetError
 
-from promo_kedro.datasets import RawFilesDataset, RawTableDataset
+from promo_kedro.datasets import RawFilesDataset, RawTableDataset, TruthDataset
+from promo_kedro.datasets.simulated import SimulatedFiles
 from promo_kedro.errors import InputError, MissingRunError
 
 ITEMS = "item_id,brand\n1,a\n2,\n"
@@ -12,7 +14,7 @@ ITEMS = "item_id,brand\n1,a\n2,\n"
 
 @pytest.fixture
 def items(tmp_path):
-    return RawTableDataset(folder=str(tmp_path), name="item_data")
+    return RawTableDataset(path=str(tmp_path), name="item_data")
 
 
 def refused(dataset) -> str:
@@ -40,7 +42,7 @@ def test_every_format_gives_the_same_rows(items, tmp_path, ending):
 
 def test_an_absent_table_is_refused_or_none(items, tmp_path):
     assert "--pipeline=simulation" in refused(items)
-    assert RawTableDataset(folder=str(tmp_path), name="train", optional=True).load() is None
+    assert RawTableDataset(path=str(tmp_path), name="train", optional=True).load() is None
 
 
 def test_two_files_of_one_table_are_refused(items, tmp_path):
@@ -80,8 +82,8 @@ def test_a_file_that_is_no_parquet_is_refused(items, tmp_path):
 
 def test_same_table_same_bytes_in_one_piece_or_in_chunks(tmp_path):
     table = pd.DataFrame({"item_id": range(10), "brand": list("abcde,fghi"[:10])})
-    one = RawTableDataset(folder=str(tmp_path / "one"), name="item_data")
-    two = RawTableDataset(folder=str(tmp_path / "two"), name="item_data")
+    one = RawTableDataset(path=str(tmp_path / "one"), name="item_data")
+    two = RawTableDataset(path=str(tmp_path / "two"), name="item_data")
     one.save(table)
     two.save(iter([table.iloc[:4], table.iloc[4:]]))
     first, second = ((tmp_path / name / "item_data.csv.gz").read_bytes() for name in ("one", "two"))
@@ -96,7 +98,7 @@ def test_simulation_never_writes_over_the_retailers_files(items, tmp_path):
         items.save(pd.DataFrame({"item_id": [1]}))
     assert (tmp_path / "item_data.csv").read_text() == ITEMS
     with pytest.raises(Exception, match="does not write over"):
-        RawTableDataset(folder=str(tmp_path), name="train").save(pd.DataFrame({"id": [1]}))
+        RawTableDataset(path=str(tmp_path), name="train").save(pd.DataFrame({"id": [1]}))
     assert [path.name for path in tmp_path.iterdir()] == ["item_data.csv"]
 
 
@@ -114,10 +116,28 @@ def test_a_failing_chunk_leaves_the_former_file(items, tmp_path):
 
 
 def test_the_hash_moves_with_any_byte(tmp_path):
-    files = RawFilesDataset(folder=str(tmp_path))
+    files = RawFilesDataset(path=str(tmp_path))
     (tmp_path / "item_data.csv").write_text(ITEMS)
     first = files.load()["raw_data_hash"]
     (tmp_path / "notes.txt").write_text("not a table")
     assert files.load()["raw_data_hash"] == first
     (tmp_path / "item_data.csv").write_text(ITEMS.replace("a", "b"))
     assert files.load()["raw_data_hash"] != first
+
+
+def test_an_interrupted_simulation_is_known_as_such(items, tmp_path):
+    files = RawFilesDataset(path=str(tmp_path))
+    assert not files.interrupted
+    items.save(pd.DataFrame({"item_id": [1]}))
+    assert files.interrupted
+    TruthDataset(filepath=str(tmp_path / "truth.safetensors")).save(
+        {"metadata": {}, "arrays": {"taste": np.zeros(1)}}
+    )
+    assert not files.interrupted
+
+
+def test_a_kill_before_the_new_file_is_in_place_leaves_the_former_one_ours(items, tmp_path):
+    items.save(pd.DataFrame({"item_id": [1]}))
+    SimulatedFiles(tmp_path).note("item_data.csv.gz", "hash of a file that never came")
+    items.save(pd.DataFrame({"item_id": [2]}))
+    assert items.load().to_pandas()["item_id"].tolist() == ["2"]

@@ -24,17 +24,20 @@ def replacing(path: Path) -> Iterator[Path]:
     Yields:
         A path in the same folder, where nothing exists yet.
     """
-    partial = path.with_name(f".{path.name}.partial")
+    partial, former = (path.with_name(f".{path.name}.{name}") for name in ("partial", "former"))
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove(partial)
+    _remove(former)
     try:
         yield partial
-        # Only a folder must leave first: a file is replaced in one step.
+        # A file is replaced in one step. A folder must leave first, and leaves whole: between
+        # the two steps there is none, never a part of one.
         if path.is_dir():
-            _remove(path)
+            path.replace(former)
         partial.replace(path)
     finally:
         _remove(partial)
+        _remove(former)
 
 
 class AtomicSave:

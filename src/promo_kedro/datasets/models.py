@@ -10,71 +10,85 @@ from kedro.io import AbstractDataset
 from safetensors.numpy import load_file, save_file
 
 from promo_kedro.datasets.atomic import replacing
-from promo_kedro.errors import InputError
+from promo_kedro.errors import InputError, MissingRunError
 
 Models = dict[str, dict[str, Any]]
 
 _WEIGHTS = "weights.safetensors"
 _CARD = "card.json"
+_MANIFEST = "manifest.json"
+_REMEDY = "Train again with `kedro run --pipeline=modelling`."
 
 
 class ModelsDataset(AbstractDataset[Models, Models]):
     """A folder of models, one subfolder each, replaced whole.
 
     Each model is ``{"card": JSON-able dict, "tensors": {name: array}}`` under a key such as
-    ``window=0/category=Bakery``. Weights are safetensors, which hold no code; the card keeps
-    their SHA-256, so that a changed byte is refused.
+    ``window=0/category=Bakery``. Weights are safetensors, which hold no code. A manifest lists
+    every model with the SHA-256 of its files, so that a changed, lost or foreign one is refused.
     """
 
-    def __init__(self, folder: str, metadata: dict[str, Any] | None = None) -> None:
-        self._folder = Path(folder)
+    def __init__(self, path: str, metadata: dict[str, Any] | None = None) -> None:
+        self._folder = Path(path)
         self.metadata = metadata
 
     def load(self) -> Models:
         """Read every model.
 
         Raises:
-            InputError: If weights do not match the hash in their card.
+            MissingRunError: If there are none.
+            InputError: If a file is missing, foreign or not as it was written.
         """
-        cards = sorted(self._folder.rglob(_CARD))
-        return dict(self._read(card.parent) for card in cards)
+        if not self._exists():
+            raise MissingRunError(f"{self._folder}: no models were trained yet. {_REMEDY}")
+        manifest = json.loads((self._folder / _MANIFEST).read_text())
+        self._refuse_changes(manifest)
+        return {key: self._read(self._folder / folder_of(key)) for key in manifest["models"]}
 
     def save(self, data: Models) -> None:
         """Write every model, or leave the former ones as they were."""
         with replacing(self._folder) as folder:
             folder.mkdir()
             for key, model in data.items():
-                self._write(folder / _folder_name(key), key, model)
+                _write(folder / folder_of(key), model)
+            manifest = {"models": sorted(data), "sha256": _hashes(folder)}
+            (folder / _MANIFEST).write_text(json.dumps(manifest, indent=2))
 
-    @staticmethod
-    def _write(folder: Path, key: str, model: dict[str, Any]) -> None:
-        folder.mkdir(parents=True)
-        save_file(model["tensors"], folder / _WEIGHTS)
-        card = {"key": key, **model["card"], "weights_sha256": _sha256(folder / _WEIGHTS)}
-        (folder / _CARD).write_text(json.dumps(card, indent=2))
-
-    @staticmethod
-    def _read(folder: Path) -> tuple[str, dict[str, Any]]:
-        card = json.loads((folder / _CARD).read_text())
-        weights = folder / _WEIGHTS
-        if not weights.exists() or _sha256(weights) != card.pop("weights_sha256"):
+    def _refuse_changes(self, manifest: dict[str, Any]) -> None:
+        written, found = manifest["sha256"], _hashes(self._folder)
+        changed = [name for name in sorted(written | found) if written.get(name) != found.get(name)]
+        if changed:
             raise InputError(
-                f"{weights}: the weights are not those that the card describes; the file was "
-                "changed or damaged. Train again with `kedro run --pipeline=modelling`."
+                f"{self._folder}: {len(changed)} files were changed, damaged, lost or added since "
+                f"training ({', '.join(changed[:3])}{', …' if changed[3:] else ''}). {_REMEDY}"
             )
-        return card.pop("key"), {"card": card, "tensors": load_file(weights)}
+
+    @staticmethod
+    def _read(folder: Path) -> dict[str, Any]:
+        card = json.loads((folder / _CARD).read_text())
+        return {"card": card, "tensors": load_file(folder / _WEIGHTS)}
 
     def _exists(self) -> bool:
-        return self._folder.exists()
+        return (self._folder / _MANIFEST).exists()
 
     def _describe(self) -> dict[str, Any]:
-        return {"folder": str(self._folder)}
+        return {"path": str(self._folder)}
 
 
-def _folder_name(key: str) -> str:
+def folder_of(key: str) -> str:
     """Spell what file systems dislike as %XX, as partitioned tables do: no two names collide."""
     return quote(key, safe="=/")
 
 
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def _write(folder: Path, model: dict[str, Any]) -> None:
+    folder.mkdir(parents=True)
+    save_file(model["tensors"], folder / _WEIGHTS)
+    (folder / _CARD).write_text(json.dumps(model["card"], indent=2))
+
+
+def _hashes(folder: Path) -> dict[str, str]:
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name != _MANIFEST)
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in files
+    }

@@ -3,7 +3,6 @@
 import csv
 import gzip
 import hashlib
-import json
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -21,6 +20,7 @@ from kedro.io import AbstractDataset
 from kedro_datasets._utils import ConnectionMixin
 
 from promo_kedro.datasets.atomic import replacing
+from promo_kedro.datasets.simulated import SimulatedFiles
 from promo_kedro.errors import InputError, MissingRunError
 
 FORMATS = (".csv", ".csv.gz", ".parquet")
@@ -33,15 +33,13 @@ RAW_FILES = (
     "train",
     "offer_log",
 )
-# Names the files that simulation wrote, with their hashes: the only ones that it may replace.
-_WRITTEN = ".simulated.json"
 
 
 class RawTableDataset(ConnectionMixin, AbstractDataset[Any, Table | None]):
     """One raw table, in ``name.csv``, ``name.csv.gz`` or ``name.parquet``.
 
     Args:
-        folder: The raw folder.
+        path: The raw folder.
         name: The file's name without its ending.
         connection: The Ibis engine, as in every other table of the catalog.
         optional: An absent file loads as None instead of being refused.
@@ -53,14 +51,14 @@ class RawTableDataset(ConnectionMixin, AbstractDataset[Any, Table | None]):
 
     def __init__(
         self,
-        folder: str,
+        path: str,
         name: str,
         connection: dict[str, Any] | None = None,
         optional: bool = False,
         file_format: str = "csv.gz",
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        self._folder = Path(folder)
+        self._folder = Path(path)
         self._name = name
         self._connection_config = connection or {"backend": "duckdb"}
         self._file_format = f".{file_format}"
@@ -141,15 +139,14 @@ class RawTableDataset(ConnectionMixin, AbstractDataset[Any, Table | None]):
         write = _write_parquet if self._file_format == ".parquet" else _write_csv
         with replacing(path) as partial:
             write(chunks, partial)
-        written = _written_files(self._folder) | {path.name: sha256_of(path)}
-        with replacing(self._folder / _WRITTEN) as partial:
-            partial.write_text(json.dumps(written, indent=2))
+            # Noted before it takes its place: after a kill the file is still known as ours.
+            SimulatedFiles(self._folder).note(path.name, sha256_of(partial))
 
     def _refuse_foreign_files(self) -> None:
         # Any of them: a folder half the retailer's and half simulated would be worse than none.
-        written = _written_files(self._folder)
+        simulated = SimulatedFiles(self._folder)
         for path in (path for name in RAW_FILES for path in _files_of(self._folder, name)):
-            if written.get(path.name) != sha256_of(path):
+            if not simulated.wrote(path.name, sha256_of(path)):
                 raise InputError(
                     f"{path}: simulation does not write over files that it did not make. Simulate "
                     "into an empty folder with --params=raw_dir=DIR, or move the file away."
@@ -169,8 +166,8 @@ class RawTableDataset(ConnectionMixin, AbstractDataset[Any, Table | None]):
 class RawFilesDataset(AbstractDataset[None, dict[str, Any]]):
     """Which raw files there are, with their sizes and SHA-256, and one hash of them all."""
 
-    def __init__(self, folder: str, metadata: dict[str, Any] | None = None) -> None:
-        self._folder = Path(folder)
+    def __init__(self, path: str, metadata: dict[str, Any] | None = None) -> None:
+        self._folder = Path(path)
         self.metadata = metadata
 
     def load(self) -> dict[str, Any]:
@@ -187,6 +184,11 @@ class RawFilesDataset(AbstractDataset[None, dict[str, Any]]):
         }
         together = "\n".join(f"{name} {files[name]['sha256']}" for name in sorted(files))
         return {**files, "raw_data_hash": hashlib.sha256(together.encode()).hexdigest()}
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether a simulation into this folder did not come to its end."""
+        return SimulatedFiles(self._folder).interrupted
 
     def save(self, data: None) -> None:
         """Raw files are the retailer's: nothing is saved here."""
@@ -216,11 +218,6 @@ def sha256_of(path: Path) -> str:
 def _files_of(folder: Path, name: str) -> list[Path]:
     paths = (folder / f"{name}{ending}" for ending in FORMATS)
     return [path for path in paths if path.exists()]
-
-
-def _written_files(folder: Path) -> dict[str, str]:
-    marker = folder / _WRITTEN
-    return json.loads(marker.read_text()) if marker.exists() else {}
 
 
 def _first_line(error: Exception) -> str:

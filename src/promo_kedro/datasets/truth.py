@@ -9,6 +9,7 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from promo_kedro.datasets.atomic import replacing
+from promo_kedro.datasets.simulated import SimulatedFiles
 
 
 class TruthDataset(AbstractDataset[dict[str, Any], dict[str, Any] | None]):
@@ -32,9 +33,10 @@ class TruthDataset(AbstractDataset[dict[str, Any], dict[str, Any] | None]):
         return {"metadata": metadata, "arrays": load_file(self._path)}
 
     def save(self, data: dict[str, Any]) -> None:
-        """Write the truth whole."""
+        """Write the truth whole; it is the last of a simulated retailer's files."""
         with replacing(self._path) as path:
             save_file(data["arrays"], path, metadata={"truth": json.dumps(data["metadata"])})
+        SimulatedFiles(self._path.parent).complete()
 
     def _exists(self) -> bool:
         return self._path.exists()

@@ -103,14 +103,14 @@ def test_card_says_what_the_model_is(run):
 
 
 def test_saved_and_restored_models_answer_the_same(run, parameters, tmp_path):
-    store = ModelsDataset(folder=str(tmp_path / "purchase_models"))
+    store = ModelsDataset(path=str(tmp_path / "purchase_models"))
     store.save(run["models"])
     again = predict_purchases(store.load(), run["table"], parameters)
     pd.testing.assert_frame_equal(again, run["probabilities"], check_exact=True)
 
 
 def test_a_flipped_byte_is_refused(run, tmp_path):
-    store = ModelsDataset(folder=str(tmp_path / "purchase_models"))
+    store = ModelsDataset(path=str(tmp_path / "purchase_models"))
     store.save(run["models"])
     weights = next((tmp_path / "purchase_models").rglob("*.safetensors"))
     content = bytearray(weights.read_bytes())

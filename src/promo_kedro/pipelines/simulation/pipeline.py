@@ -36,15 +36,17 @@ def create_pipeline() -> Pipeline:
                 simulate_retailer,
                 inputs=["params:simulation", "params:seed"],
                 outputs="simulated_history",
+                name="simulate_retailer",
             ),
-            Node(write_receipts, inputs="simulated_history", outputs=RECEIPTS),
-            Node(write_coupons, inputs="simulated_history", outputs=COUPONS),
-            Node(write_offer_log, inputs="simulated_history", outputs="raw_offer_log"),
-            Node(keep_end_state, inputs="simulated_history", outputs="world_end_state"),
+            Node(write_receipts, "simulated_history", RECEIPTS, name="write_receipts"),
+            Node(write_coupons, "simulated_history", COUPONS, name="write_coupons"),
+            Node(write_offer_log, "simulated_history", "raw_offer_log", name="write_offer_log"),
+            Node(keep_end_state, "simulated_history", "world_end_state", name="keep_end_state"),
             Node(
                 seal_truth,
                 inputs=["world_end_state", "raw_files", *RECEIPTS, *COUPONS, "raw_offer_log"],
                 outputs="truth",
+                name="seal_truth",
             ),
         ]
     )
