@@ -7,6 +7,7 @@ each check), pandas tables when they are written and read. The catalog names the
 
 from typing import Any
 
+import pandas as pd
 import pandera.ibis as pi
 import pandera.pandas as pp
 from ibis.expr import datatypes as dt
@@ -366,14 +367,14 @@ class RevenueRetentionFrontier(_PandasTable):
 
 
 class ModelResults(_PandasTable):
-    """The paper's Table 1, with what it needs to be read."""
+    """The paper's Table 1, with what it needs to be read; figures of small groups are missing."""
 
     window: int
     category: str
-    sample_size: int
-    consumers: int
-    rows: int
-    positives: int
+    sample_size: pd.Int64Dtype = pp.Field(nullable=True)
+    consumers: pd.Int64Dtype = pp.Field(nullable=True)
+    rows: pd.Int64Dtype = pp.Field(nullable=True)
+    positives: pd.Int64Dtype = pp.Field(nullable=True)
     prevalence: float = pp.Field(nullable=True)
     log_loss: float = pp.Field(nullable=True)
     skill_prevalence: float = pp.Field(nullable=True)
@@ -393,8 +394,8 @@ class OfferValue(pp.DataFrameModel):
     category: str
     horizon: int
     seed: int
-    revenue: float
-    retention: float
+    revenue: float = pp.Field(nullable=True)
+    retention: float = pp.Field(nullable=True)
 
     class Config:
         """Intervals and differences may stand beside these columns."""

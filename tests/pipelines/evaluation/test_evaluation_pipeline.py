@@ -25,6 +25,7 @@ def test_the_parameters_file_and_the_defaults_agree(base_parameters):
         {"horizons": [{"weeks": 3, "draws": 4}]},
         {"horizons": [{"weeks": 2, "draws": 1}]},
         {"uniform_offers": [100]},
+        {"selection_draws": 1},
         {"modus": "exact"},
     ],
 )
@@ -58,7 +59,12 @@ def test_a_run_without_truth_writes_everything(tmp_path, made_up_run, evaluation
 
     assert len(list(tmp_path.glob("*_plot.png"))) == 7
     results = json.loads((tmp_path / "model_results.json").read_text())
-    assert len(results["rows"]) == len(pd.read_csv(tmp_path / "model_results.csv"))
+    written = pd.read_csv(tmp_path / "model_results.csv")
+    assert len(results["rows"]) == len(written)
+    assert written.query("category == 'Tiny'").drop(columns=["window", "category"]).isna().all(None)
+    assert written.query("category == 'Grocery'")["sample_size"].tolist() == [360, 360]
+    tiny = [row for row in results["rows"] if row["category"] == "Tiny"]
+    assert [row["consumers"] for row in tiny] == [4, 4]
     value = json.loads((tmp_path / "offer_value.json").read_text())
     assert value["rows"] == []
     assert (tmp_path / "report.html").read_text().count("data:image/png;base64,iVBOR") == 7

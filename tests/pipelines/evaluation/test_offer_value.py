@@ -124,7 +124,12 @@ def test_without_truth_the_table_is_empty_and_says_why(made_up_run, evaluation_p
         ({"metadata": {"raw_data_hash": "another"}, "arrays": {}}, "hashes differ"),
     ):
         value, document = nodes.value_offers(
-            truth, made_up_run.optimal_offers, made_up_run.raw_manifest, evaluation_parameters, 1
+            truth,
+            made_up_run.optimal_offers,
+            made_up_run.raw_manifest,
+            {"rows": []},
+            evaluation_parameters,
+            1,
         )
         assert value.empty
         assert list(value.columns) == COLUMNS
@@ -167,12 +172,19 @@ def test_on_the_simulated_retailer_a_plan_that_is_today_is_worth_today(
     parameters = evaluation_parameters.model_copy(
         update={"horizons": evaluation_parameters.horizons[:1]}
     )
+    results = {"rows": [{"category": "Seafood", "consumers": 9}]}
     value, document = nodes.value_offers(
-        simulated_truth, plan, {"raw_data_hash": "same"}, parameters, 3
+        simulated_truth, plan, {"raw_data_hash": "same"}, results, parameters, 3
     )
+    OfferValue.validate(value)
     exact = _total(value, "exact")
     assert exact["revenue_vs_today"] == pytest.approx(0)
     assert exact["revenue"] > 0
     assert exact["promised_probability"] == pytest.approx(exact["true_probability"])
     assert document["note"] is None
     assert len(document["rows"]) == len(value)
+    small = value[value["category"] == "Seafood"]
+    assert len(small) == value["policy"].nunique()
+    assert small[["revenue", "retention", "true_probability"]].isna().all(axis=None)
+    whole = [row for row in document["rows"] if row["category"] == "Seafood"]
+    assert all(row["revenue"] >= 0 for row in whole)

@@ -85,6 +85,10 @@ def test_figure_6_shows_the_weighted_mean_of_table_1(made_up_run):
     bars = [patch for patch in figure.axes[0].patches if hasattr(patch, "get_height")]
     assert sum(bar.get_height() for bar in bars) == pytest.approx(100)
     _draws_without_error(figure)
+    for axis in figure.axes:
+        text = axis.texts[0].get_window_extent()
+        for bars in axis.containers:
+            assert not any(text.overlaps(bar.get_window_extent()) for bar in bars)
 
 
 def test_the_frontier_carries_the_plan_where_there_is_one(made_up_run):
@@ -92,10 +96,36 @@ def test_the_frontier_carries_the_plan_where_there_is_one(made_up_run):
         made_up_run.revenue_retention_frontier, made_up_run.optimization_summary, "exact"
     )
     bakery, grocery = figure.axes[:2]
-    assert len(bakery.lines) == 1
-    assert grocery.lines[1].get_xydata().tolist() == [[15.0, pytest.approx(100 * 100 / 120)]]
-    assert grocery.lines[0].get_ydata().max() == pytest.approx(100)
+    curve, required = bakery.lines
+    assert required.get_xdata()[0] == pytest.approx(15)
+    curve, required, _ = grocery.lines
+    assert required.get_xdata()[0] == pytest.approx(15)
+    assert curve.get_ydata().max() == pytest.approx(100)
+    assert figure.axes[-1].get_xlabel() == "retention (%)"
     _draws_without_error(figure)
+
+
+def test_a_plan_that_keeps_more_than_it_must_lies_on_its_curve():
+    """Revenue 100 - (retention - 14)² above 14 %: nothing is lost by keeping 14 % or less."""
+    kept = np.arange(14, 19) / 100
+    frontier = pd.DataFrame(
+        {
+            "mode": "exact",
+            "category": "Meat",
+            "retention_required": kept,
+            "retention": kept,
+            "revenue": 100 - (100 * kept - 14) ** 2,
+        }
+    )
+    plan = {"retention": 0.14, "retention_required": 0.09, "revenue": 100.0, "status": "optimal"}
+    summary = pd.DataFrame([{"mode": "exact", "category": "Meat", **plan}])
+    figure = plot_frontier(frontier, summary, "exact")
+    curve, required, diamond = figure.axes[0].lines
+    assert diamond.get_xydata()[0].tolist() == curve.get_xydata()[0].tolist()
+    assert diamond.get_xydata()[0] == pytest.approx([14, 100])
+    assert list(required.get_xdata()) == [9, 9]
+    legend = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert legend == ["best revenue", "the plan", "required retention"]
 
 
 def test_a_calibrated_model_lies_on_the_line():

@@ -132,6 +132,29 @@ def test_the_logged_table_is_aligned_and_ends_with_the_total(documents):
     assert set(tiny.split()[1:]) == {"–"}
 
 
+def test_the_log_prints_the_papers_figures_beneath_ours(documents):
+    header, _, *lines = results_text(documents[0]["rows"], set()).splitlines()
+    names = re.split(r"\s{2,}", header)
+    place = next(i for i, line in enumerate(lines) if line.startswith("Bakery"))
+    ours, paper = (
+        dict(zip(names, re.split(r"\s{2,}", line.strip()), strict=True))
+        for line in lines[place : place + 2]
+    )
+    row = next(row for row in documents[0]["rows"] if row["category"] == "Bakery")
+    assert (ours["category"], ours["F1"]) == ("Bakery", f"{row['f1']:.3f}")
+    assert (paper["category"], paper["logloss"], paper["F1"]) == ("paper", "0.0415", "0.367")
+    assert (paper["elast"], paper["offer %"], paper["R²"]) == ("1.06", "22.15", "–")
+    assert sum(line.startswith("  paper") for line in lines) == 3
+
+
+def test_the_logged_table_leaves_room_for_time_and_place_in_160_characters(documents):
+    row = next(row for row in documents[0]["rows"] if row["category"] == "Bakery")
+    large = {"category": "Household " * 12, "sample_size": 10**6, "positives": 10**5}
+    lines = results_text([row, {**row, **large}], set()).splitlines()
+    assert {len(line) for line in lines} == {len(lines[0])}
+    assert len(lines[0]) <= 160 - len("[11/22/25 17:09:04] INFO     ") - len(" nodes.py:1000")
+
+
 def test_the_document_says_what_it_is_about(documents):
     results = documents[0]
     assert results["raw_data_hash"] == RAW_HASH

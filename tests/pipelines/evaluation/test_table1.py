@@ -131,6 +131,12 @@ def test_labels_that_are_missing_on_the_test_step_are_refused(made_up_run):
         score_categories(predictions[predictions["split"] == "next"], 10)
 
 
+def test_a_category_named_as_the_total_row_is_refused(made_up_run):
+    predictions = made_up_run.purchase_predictions.replace({"category": {"Bakery": "All"}})
+    with pytest.raises(InputError, match=r"'All'.*total row.*Rename that category in item_data"):
+        score_categories(predictions, 10)
+
+
 def test_documents_hold_no_nan(results):
     rows = json_rows(results)
     assert rows[-1]["r2"] is None

@@ -1,5 +1,5 @@
 """Scores, plots, the offers' worth and the report."""
 
-from .pipeline import create_pipeline
+from promo_kedro.pipelines.evaluation.pipeline import create_pipeline
 
 __all__ = ["create_pipeline"]

@@ -3,10 +3,9 @@
 import logging
 from typing import Any
 
+from promo_kedro.pipelines.evaluation.parameters import EvaluationParameters
+from promo_kedro.pipelines.evaluation.suppression import small_categories, suppress_table
 from promo_kedro.types import DataFrame, Figure, Table
-
-from .parameters import EvaluationParameters
-from .suppression import small_categories
 
 logger = logging.getLogger(__name__)
 
@@ -22,9 +21,13 @@ def make_model_results(
     raw_manifest: Document,
     parameters: EvaluationParameters,
 ) -> tuple[DataFrame, Document]:
-    """The paper's Table 1, as a table and as a document with its data's hash and dates."""
-    from .documents import json_rows, windows
-    from .table1 import table1
+    """The paper's Table 1: for people, without figures of small categories, and whole.
+
+    Returns:
+        ``model_results`` for people; its document, whole, with its data's hash and dates.
+    """
+    from promo_kedro.pipelines.evaluation.documents import json_rows, windows
+    from promo_kedro.pipelines.evaluation.table1 import table1
 
     results = table1(
         purchase_predictions,
@@ -35,7 +38,7 @@ def make_model_results(
         relation=parameters.relation,
         calibration_bins=parameters.calibration_bins,
     )
-    return results, {
+    document = {
         "raw_data_hash": raw_manifest["raw_data_hash"],
         "windows": windows(calendar),
         "split": "test",
@@ -43,18 +46,29 @@ def make_model_results(
         "relation": parameters.relation,
         "rows": json_rows(results),
     }
+    return suppress_table(results, _hidden(document, parameters)), document
 
 
 def value_offers(
     truth: Document | None,
     optimal_offers: DataFrame,
     raw_manifest: Document,
+    model_results: Document,
     parameters: EvaluationParameters,
     seed: int,
 ) -> tuple[DataFrame, Document]:
-    """What each policy earns on the simulated retailer: the one reader of the truth."""
-    from .documents import json_rows
-    from .offer_value import empty_value, headlines, value_of_policies, why_not
+    """What each policy earns on the simulated retailer: the one reader of the truth.
+
+    Returns:
+        ``offer_value`` for people, without figures of small categories; its document, whole.
+    """
+    from promo_kedro.pipelines.evaluation.documents import json_rows
+    from promo_kedro.pipelines.evaluation.offer_value import (
+        empty_value,
+        headlines,
+        value_of_policies,
+        why_not,
+    )
 
     note = why_not(truth, raw_manifest["raw_data_hash"])
     if truth is not None and note is None:
@@ -67,7 +81,7 @@ def value_offers(
     else:
         logger.info("%s", note)
         value = empty_value()
-    return value, {
+    return suppress_table(value, _hidden(model_results, parameters)), {
         "raw_data_hash": raw_manifest["raw_data_hash"],
         "note": note,
         "rows": json_rows(value),
@@ -81,7 +95,7 @@ def draw_elasticity(
     parameters: EvaluationParameters,
 ) -> Figure:
     """Figure 4."""
-    from .plots_elasticity import plot_elasticity
+    from promo_kedro.pipelines.evaluation.plots_elasticity import plot_elasticity
 
     return plot_elasticity(_shown(elasticity_curves, model_results, parameters), elasticity_bins)
 
@@ -90,14 +104,14 @@ def draw_probability_distribution(
     purchase_probabilities: DataFrame, consumer_cutoffs: DataFrame
 ) -> Figure:
     """Figure 5."""
-    from .plots_probabilities import plot_probability_distribution
+    from promo_kedro.pipelines.evaluation.plots_probabilities import plot_probability_distribution
 
     return plot_probability_distribution(purchase_probabilities, consumer_cutoffs)
 
 
 def draw_reliability(purchase_probabilities: DataFrame, parameters: EvaluationParameters) -> Figure:
     """Predicted against actual share of purchases."""
-    from .plots_probabilities import plot_reliability
+    from promo_kedro.pipelines.evaluation.plots_probabilities import plot_reliability
 
     return plot_reliability(purchase_probabilities, parameters.calibration_bins)
 
@@ -106,7 +120,7 @@ def draw_offer_distribution(
     optimal_offers: DataFrame, model_results: Document, parameters: EvaluationParameters
 ) -> Figure:
     """Figure 6."""
-    from .plots_offers import plot_offer_distribution
+    from promo_kedro.pipelines.evaluation.plots_offers import plot_offer_distribution
 
     shown = _shown(optimal_offers, model_results, parameters)
     return plot_offer_distribution(shown, parameters.mode)
@@ -119,7 +133,7 @@ def draw_revenue_retention_frontier(
     parameters: EvaluationParameters,
 ) -> Figure:
     """Revenue against required retention."""
-    from .plots_optimization import plot_frontier
+    from promo_kedro.pipelines.evaluation.plots_optimization import plot_frontier
 
     shown = _shown(revenue_retention_frontier, model_results, parameters)
     return plot_frontier(shown, optimization_summary, parameters.mode)
@@ -127,7 +141,7 @@ def draw_revenue_retention_frontier(
 
 def draw_training_history(training_history: DataFrame) -> Figure:
     """Losses by epoch."""
-    from .plots_training import plot_training_history
+    from promo_kedro.pipelines.evaluation.plots_training import plot_training_history
 
     return plot_training_history(training_history)
 
@@ -136,7 +150,7 @@ def draw_offer_value(
     offer_value: DataFrame, offer_value_document: Document, parameters: EvaluationParameters
 ) -> Figure:
     """Each policy against today's offers."""
-    from .plots_value import plot_offer_value
+    from promo_kedro.pipelines.evaluation.plots_value import plot_offer_value
 
     return plot_offer_value(offer_value, offer_value_document["note"], parameters.confidence)
 
@@ -153,9 +167,9 @@ def write_report(
     **plots: bytes,
 ) -> str:
     """Everything in one page for people; the results table also goes to the log."""
-    from .report import render, results_text, set_aside
+    from promo_kedro.pipelines.evaluation.report import render, results_text, set_aside
 
-    hidden = small_categories(model_results["rows"], parameters.min_group_consumers)
+    hidden = _hidden(model_results, parameters)
     logger.info("Results on the test step\n%s", results_text(model_results["rows"], hidden))
     return render(
         results=model_results,
@@ -174,5 +188,8 @@ def _shown(
     table: DataFrame, model_results: Document, parameters: EvaluationParameters
 ) -> DataFrame:
     """The rows of the categories that are large enough to be shown to people."""
-    hidden = small_categories(model_results["rows"], parameters.min_group_consumers)
-    return table[~table["category"].isin(hidden)]
+    return table[~table["category"].isin(_hidden(model_results, parameters))]
+
+
+def _hidden(model_results: Document, parameters: EvaluationParameters) -> set[str]:
+    return small_categories(model_results["rows"], parameters.min_group_consumers)

@@ -6,14 +6,13 @@ offers are kept up over the whole horizon, and all policies meet the same random
 random numbers), so that differences to today's offers are known far better than the levels.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.stats import t as student
 
-from .parameters import EvaluationParameters, Horizon
+from promo_kedro.pipelines.evaluation.parameters import EvaluationParameters, Horizon
 
 TODAY = "today"
 PLANS = ("paper", "linear", "exact")
@@ -25,8 +24,6 @@ COLUMNS = [
     *("revenue_vs_today_percent", "uniform_offer_percent", "planned_consumer_items"),
     *("promised_probability", "true_probability"),
 ]
-
-Restore = Callable[[dict[str, Any]], Any]
 
 
 def why_not(truth: dict[str, Any] | None, raw_data_hash: str) -> str | None:
@@ -114,7 +111,7 @@ def best_uniform(
     It is chosen on draws of its own, so that it is not judged by the luck that chose it.
     """
     shape = (len(world.customer_ids), len(world.item_ids))
-    trial = Horizon(weeks=horizon.weeks, draws=max(2, parameters.selection_draws))
+    trial = Horizon(weeks=horizon.weeks, draws=parameters.selection_draws)
     earned = [
         _of_all(_play(world, np.full(shape, float(offer)), trial, seed + 1))["revenue"].mean()
         for offer in parameters.uniform_offers

@@ -27,5 +27,5 @@ class EvaluationParameters(Parameters):
         default=[Horizon(weeks=2, draws=20), Horizon(weeks=26, draws=6)], min_length=1
     )
     uniform_offers: list[OfferPercent] = Field(default=[0, 5, 10, 15, 20, 25, 30, 40], min_length=1)
-    selection_draws: int = Field(default=2, ge=1, le=1000)
+    selection_draws: int = Field(default=2, ge=2, le=1000)
     confidence: float = Field(default=0.95, gt=0, lt=1)

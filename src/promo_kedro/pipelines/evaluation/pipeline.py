@@ -3,21 +3,21 @@
 ::
 
     purchase_predictions ──┐
-    offer_elasticities ────┼──> [make_model_results] ──> model_results ───────┐
-    elasticity_curves ─────┤                                                  │
-    optimal_offers ────────┤                                                  v
-                           ├──> [value_offers] ──> offer_value ────────> [write_report]
-    truth ─────────────────┘                                             ^    │
-                                                                         │    │
-    curves, bins, probabilities, cut-offs, ──> [draw_…] ──> seven plots ─┘    v
-    offers, frontier, history                                               report
+    offer_elasticities ────┼──> [make_model_results] ──> model_results ──┬───────────┐
+    elasticity_curves ─────┤                                 │           │           │
+    optimal_offers ────────┤                                 v           │           v
+                           ├──────────────────────> [value_offers] ──────┼──> [write_report]
+    truth ─────────────────┘                                 │           │       ^       │
+                                                             v           v       │       v
+    curves, bins, probabilities, cut-offs, ────> [draw_…] <─ offer_value        plots  report
+    offers, frontier, history
 """
 
 from typing import Any
 
 from kedro.pipeline import Node, Pipeline
 
-from . import nodes
+from promo_kedro.pipelines.evaluation import nodes
 
 _PARAMETERS = "params:evaluation"
 _SHOWN = ["model_results_json", _PARAMETERS]
@@ -56,7 +56,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.value_offers,
-                inputs=["truth", "optimal_offers", "raw_manifest", _PARAMETERS, "params:seed"],
+                inputs=["truth", "optimal_offers", "raw_manifest", *_SHOWN, "params:seed"],
                 outputs=["offer_value", "offer_value_json"],
                 name="value_offers",
             ),

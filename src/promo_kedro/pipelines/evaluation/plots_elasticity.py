@@ -3,9 +3,16 @@
 import numpy as np
 import pandas as pd
 
+from promo_kedro.pipelines.evaluation.plot_style import (
+    BLUE,
+    MUTED,
+    ORANGE,
+    legend,
+    message_figure,
+    outer_labels,
+    panels,
+)
 from promo_kedro.types import Figure
-
-from .plot_style import BLUE, MUTED, ORANGE, legend, message_figure, outer_labels, panels
 
 TITLE = "Purchase probability against offer percent"
 _LOOKS = {"observed": (BLUE, "o"), "response": (ORANGE, "s")}

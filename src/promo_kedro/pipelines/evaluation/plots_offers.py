@@ -3,12 +3,20 @@
 import numpy as np
 import pandas as pd
 
+from promo_kedro.pipelines.evaluation.plot_style import (
+    BLUE,
+    INK,
+    ORANGE,
+    legend,
+    message_figure,
+    outer_labels,
+    panels,
+)
 from promo_kedro.types import Figure
-
-from .plot_style import BLUE, INK, ORANGE, legend, message_figure, outer_labels, panels
 
 TITLE = "Optimal offers"
 _WIDTH = 2.5
+_HEADROOM = 1.25  # the mean is written above the bars
 
 
 def plot_offer_distribution(offers: pd.DataFrame, mode: str) -> Figure:
@@ -33,6 +41,7 @@ def plot_offer_distribution(offers: pd.DataFrame, mode: str) -> Figure:
             histtype="step", color=ORANGE, linewidth=1.3,
         )  # fmt: skip
         axis.set_xlim(left=0)
+        axis.set_ylim(top=_HEADROOM * axis.get_ylim()[1])
         if rows["price"].sum() > 0:
             mean = np.average(rows["offer_percent"], weights=rows["price"])
             axis.axvline(mean, color=INK, linewidth=1.1, linestyle=":")

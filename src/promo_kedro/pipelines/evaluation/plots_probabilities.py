@@ -5,10 +5,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from promo_kedro.pipelines.evaluation.plot_style import (
+    BLUE,
+    GREEN,
+    INK,
+    MUTED,
+    ORANGE,
+    message_figure,
+    new_figure,
+    tidy,
+)
+from promo_kedro.pipelines.evaluation.scores import calibration_table
 from promo_kedro.types import Figure
-
-from .plot_style import BLUE, GREEN, INK, MUTED, ORANGE, message_figure, new_figure, tidy
-from .scores import calibration_table
 
 _BINS = np.linspace(0, 1, 41)
 

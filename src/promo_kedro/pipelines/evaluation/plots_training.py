@@ -2,9 +2,16 @@
 
 import pandas as pd
 
+from promo_kedro.pipelines.evaluation.plot_style import (
+    BLUE,
+    INK,
+    MUTED,
+    legend,
+    message_figure,
+    outer_labels,
+    panels,
+)
 from promo_kedro.types import Figure
-
-from .plot_style import BLUE, INK, MUTED, legend, message_figure, outer_labels, panels
 
 TITLE = "Training of the purchase models"
 

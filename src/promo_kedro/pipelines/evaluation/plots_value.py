@@ -4,10 +4,18 @@ from typing import Any
 
 import pandas as pd
 
+from promo_kedro.pipelines.evaluation.offer_value import TODAY
+from promo_kedro.pipelines.evaluation.plot_style import (
+    BLUE,
+    GREEN,
+    INK,
+    MUTED,
+    RED,
+    message_figure,
+    new_figure,
+    tidy,
+)
 from promo_kedro.types import Figure
-
-from .offer_value import TODAY
-from .plot_style import BLUE, GREEN, INK, MUTED, RED, message_figure, new_figure, tidy
 
 TITLE = "What the offers are worth, against today's"
 ORDER = ["exact", "linear", "paper", "best_uniform", "none"]

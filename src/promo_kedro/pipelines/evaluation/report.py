@@ -6,15 +6,14 @@ from typing import Any
 
 import pandas as pd
 
+from promo_kedro.pipelines.evaluation.documents import json_rows
+from promo_kedro.pipelines.evaluation.offer_value import TODAY
+from promo_kedro.pipelines.evaluation.paper import paper_row
+from promo_kedro.pipelines.evaluation.parameters import EvaluationParameters
+from promo_kedro.pipelines.evaluation.plots_value import LABELS, ORDER
+from promo_kedro.pipelines.evaluation.suppression import Row, small_categories, suppress
+from promo_kedro.pipelines.evaluation.table1 import TOTAL
 from promo_kedro.types import Table
-
-from .documents import json_rows
-from .offer_value import TODAY
-from .paper import paper_row
-from .parameters import EvaluationParameters
-from .plots_value import LABELS, ORDER
-from .suppression import Row, small_categories, suppress
-from .table1 import TOTAL
 
 Document = dict[str, Any]
 
@@ -32,6 +31,7 @@ _RESULT_COLUMNS = [
     ("weighted_offer_percent", "offer %", "Weighted offer, %", "{:.2f}"),
     ("r2", "R²", "R²", "{:.2f}"),
 ]
+_LONGEST_NAME = 26
 _TITLES = {
     "offer_value_plot": "What the offers are worth",
     "elasticity_plot": "Purchase probability against offer (Figure 4 of the paper)",
@@ -50,11 +50,24 @@ def written(value: float | None, form: str) -> str:
     return form.format(value).removesuffix("%").replace("-", "−")
 
 
+def shorten(name: str, longest: int) -> str:
+    """The name, cut with an ellipsis where it is longer than that."""
+    return name if len(name) <= longest else name[: longest - 1] + "…"
+
+
 def results_text(rows: list[Row], hidden: set[str]) -> str:
-    """The results table of the latest window in aligned columns, for a log of fixed width."""
+    """The results of the latest window in aligned columns, the paper's own beneath ours.
+
+    A log line of 160 characters has room for it beside the time and the place.
+    """
     shown = suppress([row for row in rows if row["window"] == 0], hidden)
     table = [["category", *(short for _, short, _, _ in _RESULT_COLUMNS)]]
-    table += [[row["category"], *_figures(row)] for row in shown]
+    for row in shown:
+        table.append([shorten(row["category"], _LONGEST_NAME), *_figures(row)])
+        theirs = _paper_figures(row)
+        if theirs is not None:
+            # Its sample size does not count consumer-items, and a log has no room to say so.
+            table.append(["  paper", written(None, ""), *theirs[1:]])
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     lines = [
         "  ".join(

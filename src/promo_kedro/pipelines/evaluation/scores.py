@@ -67,7 +67,7 @@ def skill(loss: float, loss_of_prevalence: float) -> float:
 
 
 def precision_recall_f1(purchased: Array, predicted: Array) -> dict[str, float]:
-    """Precision, recall and their harmonic mean over all rows together (Eq. 4-6).
+    """Precision, recall and their harmonic mean over all rows together (Eq. 7–8).
 
     With nothing predicted the precision is 0, with nothing purchased the recall is 0, and the
     F1 of two zeros is 0.

@@ -2,9 +2,11 @@
 
 from typing import Any
 
+from promo_kedro.types import DataFrame
+
 Row = dict[str, Any]
 
-_ALWAYS_SHOWN = frozenset({"window", "category"})
+_ALWAYS_SHOWN = frozenset({"window", "category", "policy", "horizon", "seed", "draws"})
 
 
 def small_categories(rows: list[Row], min_consumers: int) -> set[str]:
@@ -20,3 +22,15 @@ def suppress(rows: list[Row], hidden: set[str]) -> list[Row]:
         else row
         for row in rows
     ]
+
+
+def suppress_table(table: DataFrame, hidden: set[str]) -> DataFrame:
+    """The same table with every figure of the hidden categories missing.
+
+    Counts become whole numbers that may be missing, so that the others keep looking like counts.
+    """
+    shown = ~table["category"].isin(hidden)
+    figures = [name for name in table.columns if name not in _ALWAYS_SHOWN]
+    counts = table[figures].select_dtypes("integer").columns
+    table = table.astype(dict.fromkeys(counts, "Int64"))
+    return table.assign(**{name: table[name].where(shown) for name in figures})

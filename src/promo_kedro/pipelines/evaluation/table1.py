@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 
 from promo_kedro.errors import InputError
-
-from .scores import score
+from promo_kedro.pipelines.evaluation.scores import score
 
 TOTAL = "All"
 
@@ -29,8 +28,12 @@ def score_categories(predictions: pd.DataFrame, calibration_bins: int) -> pd.Dat
     """Pooled scores on the test step: each category's, then the total's, per window.
 
     The total is computed over all rows together; it is not a mean over categories.
+
+    Raises:
+        InputError: Nothing can be scored, or a category bears the total row's name.
     """
     rows = rows_of_test_step(predictions)
+    _refuse_the_totals_name(rows)
     records = []
     for window, in_window in rows.groupby("window", sort=True):
         groups = [*in_window.groupby("category", sort=True, observed=True), (TOTAL, in_window)]
@@ -119,6 +122,15 @@ def table1(
     beside = plan.reindex(scores["category"]).reset_index(drop=True)
     beside[(scores["window"] != 0).to_numpy()] = np.nan
     return scores.join(beside)
+
+
+def _refuse_the_totals_name(rows: pd.DataFrame) -> None:
+    taken = int((rows["category"] == TOTAL).sum())
+    if taken:
+        raise InputError(
+            f"purchase_predictions: {taken} rows of a category named {TOTAL!r}, which is the name "
+            "of the total row in the results. Rename that category in item_data and run again."
+        )
 
 
 def _with_total(by_category: pd.Series, total: float, name: str) -> pd.Series:
