@@ -18,6 +18,15 @@ from promo_kedro.schemas import ElasticityBins, ElasticityCurves, OfferElasticit
 
 GRID = np.arange(0.0, 61, 5)
 SLOPES = {"Bakery": 0.06, "Falling": -0.03, "Flat": 0.0, "Seafood": 0.03}
+CALENDAR = pd.DataFrame(
+    {
+        "window": 0,
+        "step": [8, 9, 10],
+        "start_date": pd.date_range("2026-01-01", periods=3, freq="14D"),
+        "end_date": pd.date_range("2026-01-14", periods=3, freq="14D"),
+        "split": ["validation", "test", "next"],
+    }
+)
 INTERCEPT = -2.5
 
 
@@ -42,16 +51,21 @@ def cells(pairs):
     table = pairs.merge(steps, how="cross").assign(window=0)
     rng = np.random.default_rng(0)
     table["offer_percent"] = rng.uniform(0, 60, len(table)).round(2)
+    table.loc[~table.duplicated("category"), "offer_percent"] = 60.0
     slope = table["category"].map(SLOPES).fillna(0.02) - 0.01
     return table.assign(probability=sigmoid(table["offer_percent"], slope, INTERCEPT))
 
 
-def fit(cells, offer_response, **parameters):
-    panel = cells[["customer_id", "item_id", "step", "offer_percent"]]
+def fit(cells, offer_response, range_quantile=1.0, **parameters):
+    """Fit with the whole of the grid inside the offer range, unless said otherwise."""
+    panel = cells[["customer_id", "item_id", "step", "category", "offer_percent"]]
+    coming = panel[panel["step"] == 9].assign(step=10, offer_percent=99.0)  # not past
+    panel = pd.concat([panel, coming])
+    parameters = ElasticityParameters(range_quantile=range_quantile, **parameters)
     later = cells.drop(columns="offer_percent").assign(window=1, step=7)  # another window
     probabilities = pd.concat([cells.drop(columns="offer_percent"), later[:5]])
     return fit_elasticity_curves(
-        probabilities, ibis.memtable(panel), offer_response, ElasticityParameters(**parameters)
+        probabilities, ibis.memtable(panel), offer_response, CALENDAR, parameters
     )
 
 
@@ -92,6 +106,67 @@ def test_offers_that_never_varied_identify_no_observed_curve(cells, offer_respon
         assert observed.loc[observed["category"] != "Tiny", "status"].str.endswith(why).all()
 
 
+def test_the_response_is_fitted_inside_the_range_of_past_offers(cells, offer_response):
+    """Beyond the range the answers are bent; the slope must not see it, nor the bins."""
+    bent = offer_response.assign(
+        probability=offer_response["probability"].where(offer_response["offer_percent"] <= 30, 0.9)
+    )
+    rng = np.random.default_rng(2)
+    shallow = cells.assign(offer_percent=rng.choice([0.0, 10.0, 30.0], len(cells)))
+    few = shallow["customer_id"].isin([0, 60, 120, 180])  # 2 of a category's 120 cells
+    shallow.loc[few & (shallow["step"] == 8), "offer_percent"] = 60.0
+    curves, bins = fit(shallow, bent, range_quantile=0.98)
+    bakery = curves.set_index(["relation", "category"]).loc[("response", "Bakery")]
+    assert bakery["slope"] == pytest.approx(SLOPES["Bakery"], rel=1e-6)
+    assert (bakery["n"], bakery["n_bins"]) == (60 * 7, 7)
+    asked = bins[(bins["category"] == "Bakery") & (bins["relation"] == "response")]
+    assert list(asked["offer_percent"]) == list(GRID[:7])
+    whole, _ = fit(shallow, bent, range_quantile=1.0)
+    assert whole.set_index(["relation", "category"]).loc[("response", "Bakery"), "slope"] > 0.07
+
+
+@pytest.mark.parametrize("deepest", [0.0, 9.99])
+def test_fewer_than_three_offers_inside_the_range_identify_nothing(cells, offer_response, deepest):
+    curves, bins = fit(cells.assign(offer_percent=deepest), offer_response)
+    ElasticityCurves.validate(curves)
+    response = curves[curves["relation"] == "response"]
+    assert response["status"].str.contains("fewer than 3 of the offers asked").all()
+    assert (bins.loc[bins["relation"] == "response", "offer_percent"] <= deepest).all()
+
+
+def test_a_grid_wholly_beyond_the_range_keeps_the_categories(cells, offer_response):
+    deep = offer_response[offer_response["offer_percent"] > 20]
+    curves, _ = fit(cells.assign(offer_percent=0.0), deep)
+    ElasticityCurves.validate(curves)
+    response = curves[curves["relation"] == "response"]
+    assert len(response) == 5
+    assert (response["n"] == 0).all()
+
+
+def test_an_effect_below_the_minimum_is_not_identified(cells, offer_response):
+    """Odds × 1.05 over 0-60 % is a slope of ln 1.05 / 60."""
+    least = np.log(1.05) / 60
+    for slope, status in [
+        (0.99 * least, "not identified: an offer hardly moves the probability"),
+        (1.01 * least, "ok"),
+    ]:
+        answers = sigmoid(offer_response["offer_percent"], slope, INTERCEPT)
+        curves, _ = fit(cells, offer_response.assign(probability=answers))
+        table = curves.set_index(["relation", "category"])
+        assert table.loc[("response", "Bakery"), "status"] == status
+
+
+def test_one_warning_per_reason_and_only_for_the_relation_in_use(cells, offer_response, caplog):
+    unmoved = offer_response.assign(probability=0.1)
+    with caplog.at_level("INFO"):
+        fit(cells, unmoved, relation="response")
+    warnings = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
+    assert len(warnings) == 2  # the same at every offer, too few points
+    assert any("same at every offer: Bakery, Falling, Flat, Seafood." in w for w in warnings)
+    told = [r.getMessage() for r in caplog.records if r.levelname == "INFO"]
+    assert any("(observed), not identified" in line for line in told)
+
+
 def test_bins_are_the_points_of_figure_4(cells, offer_response):
     _, bins = fit(cells, offer_response)
     ElasticityBins.validate(bins)
@@ -101,10 +176,12 @@ def test_bins_are_the_points_of_figure_4(cells, offer_response):
 
 
 def test_probabilities_of_another_run_are_refused(cells, offer_response):
-    panel = ibis.memtable(cells[["customer_id", "item_id", "step", "offer_percent"]].iloc[3:])
+    panel = ibis.memtable(cells.drop(columns=["probability", "split", "window"]).iloc[3:])
     probabilities = cells.drop(columns="offer_percent")
     with pytest.raises(InputError, match="no offer for 3 of 484"):
-        fit_elasticity_curves(probabilities, panel, offer_response, ElasticityParameters())
+        fit_elasticity_curves(
+            probabilities, panel, offer_response, CALENDAR, ElasticityParameters()
+        )
 
 
 @pytest.fixture
@@ -191,6 +268,10 @@ def test_the_pipeline_reads_and_writes_what_it_says():
         "calendar",
         "params:elasticity",
     }
-    assert {"elasticity_curves", "elasticity_bins", "offer_elasticities"} <= pipeline.outputs() | {
-        "elasticity_curves"
+    assert pipeline.all_outputs() == {
+        "elasticity_curves",
+        "elasticity_bins",
+        "reference_offers",
+        "purchase_prices",
+        "offer_elasticities",
     }

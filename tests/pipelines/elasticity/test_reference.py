@@ -8,7 +8,15 @@ import pytest
 from promo_kedro.pipelines.elasticity.nodes import find_reference_offers
 from promo_kedro.pipelines.elasticity.parameters import ElasticityParameters
 
-CALENDAR = pd.DataFrame({"window": 0, "step": [8, 9, 10], "split": ["validation", "test", "next"]})
+CALENDAR = pd.DataFrame(
+    {
+        "window": 0,
+        "step": [8, 9, 10],
+        "start_date": pd.date_range("2026-01-01", periods=3, freq="14D"),
+        "end_date": pd.date_range("2026-01-14", periods=3, freq="14D"),
+        "split": ["validation", "test", "next"],
+    }
+)
 NO_OFFERS = pd.DataFrame(
     {"customer_id": [1], "item_id": [1], "step": [1], "offer_percent": [1.0], "explored": [False]}
 )[:0]

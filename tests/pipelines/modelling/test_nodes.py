@@ -175,6 +175,30 @@ def test_a_category_never_met_is_served_by_the_pooled_model(run, parameters):
     assert (scored["model"] == "pooled").all()
 
 
+@pytest.mark.parametrize("node", [predict_purchases, ask_next_offers])
+def test_the_pooled_model_serves_silently_only_what_training_left_to_it(
+    run, parameters, caplog, node
+):
+    serves = run["models"]["window=0/pooled"]["card"]["serves"]
+    assert set(serves) == {"Meat", "Seafood"}
+    with caplog.at_level(logging.WARNING):
+        node(run["models"], run["table"], parameters)
+    assert "never met" not in caplog.text
+    frame = Retailer({"Flowers": 10, "Herbs": 10, "Meat": 12}).frame()
+    with caplog.at_level(logging.WARNING):
+        node(run["models"], as_table(frame), parameters)
+    assert "training never met Flowers, Herbs, or its model is gone" in caplog.text
+
+
+def test_one_line_per_reason_lists_the_categories(parameters, manifest, caplog):
+    frame = Retailer({"Herbs": 6, "Meat": 6, "Salads": 6}).frame()
+    with caplog.at_level(logging.WARNING):
+        train_purchase_models(as_table(frame), GROUPS, manifest, parameters, 1)
+    served = [line for line in caplog.messages if "the pooled model serves" in line]
+    assert len(served) == 1
+    assert "Herbs, Meat, Salads, because of fewer than 50 purchases" in served[0]
+
+
 def test_without_signal_stays_at_prevalence(parameters, manifest):
     retailer = Retailer({"Bakery": 500}, habit=0, offer_slope=0)
     frame = retailer.frame()

@@ -13,7 +13,7 @@ def test_later_steps_and_constants():
     scaler = Scaler.fit(poisoned, np.arange(4))
     np.testing.assert_allclose(scaler.mean, values[:, :4].mean((0, 1)), rtol=1e-5)
     np.testing.assert_allclose(scaler.scale[:2], values[:, :4].std((0, 1))[:2], rtol=1e-5)
-    assert scaler.scale[2] == 1.0
+    assert scaler.scale[2] == 0.0
 
 
 def test_static_and_empty_groups():

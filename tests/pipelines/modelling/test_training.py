@@ -92,12 +92,6 @@ def test_a_diverging_loss_is_an_error(lesson_and_network, parameters):
         fit_network(network, lesson, wild, parameters.compute)
 
 
-def test_later_steps_are_never_seen(lesson_and_network, parameters):
-    """Targets and inputs after validation are not even part of the lesson."""
-    lesson, _ = lesson_and_network
-    assert lesson.inputs.temporal_continuous.shape[1] == lesson.purchased.shape[1] == 13
-
-
 def test_global_state_of_torch_is_left_alone(parameters):
     torch.manual_seed(7)
     state, threads = torch.get_rng_state(), torch.get_num_threads()

@@ -145,6 +145,15 @@ def test_kept_categories_are_as_today(inputs, outputs):
         assert (kept["revenue_after"] == kept["revenue_before"]).all()
 
 
+def test_infeasible_categories_are_named_in_one_line(inputs, caplog):
+    with caplog.at_level("WARNING"):
+        run(inputs, retention_required={"exact": {"Bakery": 0.99, "Meat": 0.99}})
+    lines = [line for line in caplog.messages if "no plan reaches" in line]
+    assert len(lines) == 1
+    assert "Bakery (at most 0." in lines[0]
+    assert "Meat (at most 0." in lines[0]
+
+
 def test_infeasible_category_does_not_stop_the_others(inputs, outputs):
     strict = run(inputs, retention_required={"exact": {"Bakery": 0.99}})
     summary = strict["optimization_summary"].set_index(["mode", "category"])

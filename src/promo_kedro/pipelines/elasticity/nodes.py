@@ -2,9 +2,8 @@
 
 import logging
 
+from promo_kedro.pipelines.elasticity.parameters import ElasticityParameters
 from promo_kedro.types import DataFrame, Table
-
-from .parameters import ElasticityParameters
 
 logger = logging.getLogger(__name__)
 
@@ -15,6 +14,7 @@ def fit_elasticity_curves(
     purchase_probabilities: DataFrame,
     panel: Table,
     offer_response: DataFrame,
+    calendar: DataFrame,
     parameters: ElasticityParameters,
 ) -> tuple[DataFrame, DataFrame]:
     """Fit Eq. 10 per category, to what was observed and to how the model responds.
@@ -24,18 +24,21 @@ def fit_elasticity_curves(
     """
     import pandas as pd
 
-    from .curves import fit_curves, observed_points, report
+    from promo_kedro.calendar import next_step_of
+    from promo_kedro.pipelines.elasticity.curves import fit_curves, report
+    from promo_kedro.pipelines.elasticity.points import deepest_offers, observed_points
 
+    until = next_step_of(calendar).step
+    deepest = deepest_offers(panel, until, parameters.range_quantile)
     relations = {
         "observed": observed_points(purchase_probabilities, panel),
         "response": offer_response,
     }
     fits = [
-        fit_curves(points, relation, parameters.bins, parameters.min_points)
-        for relation, points in relations.items()
+        fit_curves(points, relation, deepest, parameters) for relation, points in relations.items()
     ]
     curves, bins = (pd.concat(parts, ignore_index=True) for parts in zip(*fits, strict=True))
-    report(curves)
+    report(curves, parameters.relation)
     return curves, bins
 
 
@@ -54,9 +57,14 @@ def find_reference_offers(
         customer_id, item_id, category, reference_offer (missing where there is none),
         reference_source, offer_today.
     """
-    from .reference import gather_offers, offers_today, reference_offers
+    from promo_kedro.calendar import next_step_of
+    from promo_kedro.pipelines.elasticity.reference import (
+        gather_offers,
+        offers_today,
+        reference_offers,
+    )
 
-    until = int(calendar.loc[calendar["split"] == "next", "step"].iloc[0])
+    until = next_step_of(calendar).step
     since = until - parameters.recent_steps
     logged = offers.count().to_pyarrow().as_py() > 0
     logger.info("Own offers come from %s.", "the offer log" if logged else "receipts")
@@ -73,7 +81,7 @@ def find_reference_offers(
 
 def price_purchases(relevant_consumer_items: Table, transactions: Table) -> DataFrame:
     """Price a purchase of each consumer-item: the item's latest price × its usual quantity."""
-    from .prices import purchase_prices
+    from promo_kedro.pipelines.elasticity.prices import purchase_prices
 
     latest = relevant_consumer_items.filter(relevant_consumer_items.window == 0)
     return purchase_prices(latest, transactions)
@@ -95,10 +103,10 @@ def estimate_offer_elasticities(
     Returns:
         ``offer_elasticities``.
     """
-    from .curves import identified_slopes
-    from .reference import NOT_IDENTIFIED
-    from .response import probability_at, response_grid
-    from .sigmoid import elasticity
+    from promo_kedro.pipelines.elasticity.curves import identified_slopes
+    from promo_kedro.pipelines.elasticity.reference import NOT_IDENTIFIED
+    from promo_kedro.pipelines.elasticity.response import probability_at, response_grid
+    from promo_kedro.pipelines.elasticity.sigmoid import elasticity
 
     table = reference_offers.merge(
         purchase_prices, on=CONSUMER_ITEM, how="left", validate="one_to_one"
@@ -120,7 +128,7 @@ def estimate_offer_elasticities(
 
 def _report(table: DataFrame, beyond: int, deepest: float) -> None:
     """Log how the elasticities came about."""
-    from .reference import NOT_IDENTIFIED
+    from promo_kedro.pipelines.elasticity.reference import NOT_IDENTIFIED
 
     identified = table[table["reference_source"] != NOT_IDENTIFIED]
     logger.info(

@@ -2,7 +2,8 @@
 
 ::
 
-    purchase_probabilities, panel, offer_response        offers or receipts, consumers, panel
+    purchase_probabilities, panel,                       offers or receipts, consumers,
+    offer_response, calendar                             panel, calendar
                      │                                                │
                      v                                                v
           [fit_elasticity_curves]        transactions     [find_reference_offers]
@@ -21,7 +22,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from .nodes import (
+from promo_kedro.pipelines.elasticity.nodes import (
     estimate_offer_elasticities,
     find_reference_offers,
     fit_elasticity_curves,
@@ -35,7 +36,13 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 fit_elasticity_curves,
-                inputs=["purchase_probabilities", "panel", "offer_response", "params:elasticity"],
+                inputs=[
+                    "purchase_probabilities",
+                    "panel",
+                    "offer_response",
+                    "calendar",
+                    "params:elasticity",
+                ],
                 outputs=["elasticity_curves", "elasticity_bins"],
                 name="fit_elasticity_curves",
             ),

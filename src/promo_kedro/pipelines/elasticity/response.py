@@ -4,9 +4,8 @@ import numpy as np
 from scipy.special import expit, logit
 
 from promo_kedro.errors import InputError
+from promo_kedro.pipelines.elasticity.sigmoid import SMALLEST_PROBABILITY
 from promo_kedro.types import Array, DataFrame
-
-from .sigmoid import SMALLEST_PROBABILITY
 
 CONSUMER_ITEM = ["customer_id", "item_id"]
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from promo_kedro.errors import InputError
-from promo_kedro.pipelines.modelling.calibration import fit_platt
+from promo_kedro.pipelines.modelling.calibration import IDENTITY, INTERCEPT_ONLY, fit_platt
 from promo_kedro.pipelines.modelling.network import Architecture, PurchaseNetwork
 from promo_kedro.pipelines.modelling.parameters import ModellingParameters, NetworkParameters
 from promo_kedro.pipelines.modelling.purchase_model import (
@@ -56,16 +56,20 @@ def train_window(
     """
     categories = windows_and_categories(features)[window]
     share = max(1, parameters.pooled.max_consumer_items // len(categories))
-    sample = []
+    sample: list[ConsumerItems] = []
+    serves: dict[str, str] = {}
+    calibrations: dict[str, Platt] = {}
     for number, category in enumerate(categories, start=1):
         label = f"window {window}, category {number}/{len(categories)} {category}"
         items = read_consumer_items(features, groups, window, category)
         sample.append(_sample(items, share, _seed(seed, key(window, category), "sample")))
         if reason := cannot_stand_alone(items, parameters.pooled.min_positives):
-            logger.warning("%s: served by the pooled model, because %s", label, reason)
+            serves[category] = reason
             continue
         name = key(window, category)
-        yield name, fit_model(label, items, groups, "category", parameters, _seed(seed, name))
+        model = fit_model(label, items, groups, "category", parameters, _seed(seed, name))
+        calibrations[category] = model.platt
+        yield name, model
     joined = with_category(pool(sample))
     if joined.positives("train") == 0:
         raise InputError(
@@ -76,19 +80,22 @@ def train_window(
     groups = replace(groups, static_categorical=every)
     name = key(window)
     label = f"window {window}, pooled model over {len(categories)} categories"
-    yield name, fit_model(label, joined, groups, POOLED, parameters, _seed(seed, name))
+    model = fit_model(label, joined, groups, POOLED, parameters, _seed(seed, name))
+    calibrations["the pooled model"] = model.platt
+    _report(window, serves, calibrations)
+    yield name, with_record(model, serves=serves)
 
 
 def cannot_stand_alone(items: ConsumerItems, min_positives: int) -> str:
-    """Say why a category needs the pooled model; empty when it does not."""
+    """Say why a category is left to the pooled model; empty when it can stand alone."""
     positives = items.positives("train")
     cells = len(items) * len(items.positions("train"))
     if positives < min_positives:
-        return f"its training steps hold {positives} purchases, fewer than {min_positives}"
+        return f"fewer than {min_positives} purchases in the training steps"
     if positives == cells:
-        return "every cell of its training steps is a purchase"
+        return "every cell of the training steps is a purchase"
     if items.positives("validation") in (0, len(items) * len(items.positions("validation"))):
-        return "its validation step has only one class, so training could not tell when to stop"
+        return "only one class in the validation step, so training could not tell when to stop"
     return ""
 
 
@@ -143,7 +150,7 @@ def fit_model(
                 "versions": {name: version(name) for name in ("torch", "lightning-fabric")},
             },
         )
-        return _calibrated(label, model, lesson, parameters)
+        return _calibrated(model, lesson, parameters)
 
 
 def draw(
@@ -167,17 +174,35 @@ def draw(
 
 
 def _calibrated(
-    label: str, model: PurchaseModel, lesson: Lesson, parameters: ModellingParameters
+    model: PurchaseModel, lesson: Lesson, parameters: ModellingParameters
 ) -> PurchaseModel:
     """Fit Platt on the validation step, or say why the raw probabilities stay."""
     first = max(0, lesson.validation_step + 1 - lesson.history)
     seen = lesson.inputs.steps(first, lesson.validation_step + 1)
     logit = model.logits(seen, 1, parameters.compute)[:, 0]
     purchased = lesson.purchased[:, lesson.validation_step].numpy()
-    platt = fit_platt(logit, purchased, parameters.calibration.min_positives)
-    if platt.reason:
-        logger.warning("%s: probabilities stay uncalibrated, because %s", label, platt.reason)
+    needed = parameters.calibration
+    platt = fit_platt(logit, purchased, needed.min_positives, needed.min_positives_for_slope)
     return replace(model, platt=platt)
+
+
+def _report(window: int, serves: dict[str, str], calibrations: dict[str, Platt]) -> None:
+    """Say what training fell back on, in one line for each reason."""
+    for reason in sorted(set(serves.values())):
+        left = [category for category, its in serves.items() if its == reason]
+        logger.warning(
+            "window %d: the pooled model serves %s, because of %s",
+            window,
+            ", ".join(left),
+            reason,
+        )
+    for source, consequence in {
+        IDENTITY: "probabilities stay uncalibrated",
+        INTERCEPT_ONLY: "calibration moves the level of probabilities alone, not their spread",
+    }.items():
+        named = [f"{name} ({p.reason})" for name, p in calibrations.items() if p.source == source]
+        if named:
+            logger.warning("window %d: %s for %s", window, consequence, ", ".join(named))
 
 
 def _set_scales(network: PurchaseNetwork, items: ConsumerItems) -> None:

@@ -127,7 +127,11 @@ class Embeddings(nn.Module):
 
 
 class Standardise(nn.Module):
-    """Own units to standard deviations from the mean, limited against absurd values."""
+    """Own units to standard deviations from the mean, limited against absurd values.
+
+    A feature of scale 0, constant in training, contributes 0 whatever its value: its weights
+    never learnt anything, and another value would be answered by what they were drawn as.
+    """
 
     mean: Tensor
     scale: Tensor
@@ -143,7 +147,8 @@ class Standardise(nn.Module):
 
     def forward(self, values: Tensor) -> Tensor:
         """Map (…, features) to the same shape."""
-        scaled = (values - self.mean) / self.scale
+        divisor = self.scale.masked_fill(self.scale == 0, torch.inf)
+        scaled = (values - self.mean) / divisor
         return torch.maximum(torch.minimum(scaled, self.limit), -self.limit)
 
 

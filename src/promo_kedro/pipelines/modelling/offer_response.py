@@ -9,7 +9,11 @@ import pandas as pd
 from promo_kedro.errors import InputError
 from promo_kedro.pipelines.modelling.parameters import ComputeParameters
 from promo_kedro.pipelines.modelling.prediction import read_for
-from promo_kedro.pipelines.modelling.purchase_model import PurchaseModel, model_for
+from promo_kedro.pipelines.modelling.purchase_model import (
+    PurchaseModel,
+    model_for,
+    warn_of_strangers,
+)
 from promo_kedro.pipelines.modelling.tensors import ConsumerItems, windows_and_categories
 from promo_kedro.types import Array, DataFrame, Table
 
@@ -30,7 +34,9 @@ def ask_offers(
         InputError: ``features`` has no step ``next``.
     """
     parts = []
-    for category in windows_and_categories(features).get(WINDOW, []):
+    categories = windows_and_categories(features).get(WINDOW, [])
+    warn_of_strangers(purchase_models, WINDOW, categories)
+    for category in categories:
         model = model_for(purchase_models, WINDOW, category)
         items = read_for(model, features, WINDOW, category)
         answers = response(model, items, percents, compute)

@@ -51,9 +51,10 @@ class PooledParameters(Parameters):
 
 
 class CalibrationParameters(Parameters):
-    """When a calibration is fitted."""
+    """When a calibration is fitted, and when its slope too."""
 
     min_positives: int = Field(default=10, ge=1)
+    min_positives_for_slope: int = Field(default=50, ge=1)
 
 
 class OfferGridParameters(Parameters):

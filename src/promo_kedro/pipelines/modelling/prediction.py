@@ -9,7 +9,11 @@ import pandas as pd
 from scipy.special import expit
 
 from promo_kedro.pipelines.modelling.parameters import ComputeParameters
-from promo_kedro.pipelines.modelling.purchase_model import PurchaseModel, model_for
+from promo_kedro.pipelines.modelling.purchase_model import (
+    PurchaseModel,
+    model_for,
+    warn_of_strangers,
+)
 from promo_kedro.pipelines.modelling.tensors import (
     ConsumerItems,
     read_consumer_items,
@@ -34,6 +38,7 @@ def predict(
     """Score every relevant consumer-item of every window, one category at a time."""
     parts = []
     for window, categories in windows_and_categories(features).items():
+        warn_of_strangers(purchase_models, window, categories)
         unknown: Counter[str] = Counter()
         consumer_items = 0
         for number, category in enumerate(categories, start=1):

@@ -164,6 +164,24 @@ def model_for(purchase_models: dict[str, Any], window: int, category: str) -> Pu
     )
 
 
+def warn_of_strangers(purchase_models: dict[str, Any], window: int, categories: list[str]) -> None:
+    """Name the categories that the pooled model serves though training never left them to it."""
+    pooled = purchase_models.get(key(window), {"card": {}})
+    strangers = [
+        category
+        for category in categories
+        if key(window, category) not in purchase_models
+        and category not in pooled["card"].get("serves", {})
+    ]
+    if strangers:
+        logger.warning(
+            "window %d: training never met %s, or its model is gone; the pooled model serves "
+            "it unasked. Run `kedro run --pipeline=modelling` to train with it.",
+            window,
+            ", ".join(strangers),
+        )
+
+
 def key(window: int, category: str | None = None) -> str:
     """Return the name under which a model is stored; without a category, the pooled model."""
     return f"window={window}/category={category}" if category else f"window={window}/{POOLED}"

@@ -10,10 +10,11 @@ from promo_kedro.types import Array
 
 @dataclass(frozen=True)
 class Scaler:
-    """What the network subtracts and divides by; a constant feature is divided by 1.
+    """What the network subtracts and divides by.
 
     Attributes:
-        mean, scale: (features,) in each feature's own unit.
+        mean, scale: (features,) in each feature's own unit; a scale of 0 marks a feature that
+            was constant, of which nothing can be learnt.
     """
 
     mean: Array
@@ -32,7 +33,7 @@ class Scaler:
             for index in range(values.shape[-1])
         ]
         mean, scale = np.asarray(moments, dtype=np.float64).reshape(-1, 2).T
-        return cls(mean.copy(), np.where(scale > 1e-6 * np.maximum(1, np.abs(mean)), scale, 1.0))
+        return cls(mean.copy(), np.where(scale > 1e-6 * np.maximum(1, np.abs(mean)), scale, 0.0))
 
 
 def _moments(values: Array) -> tuple[float, float]:

@@ -6,9 +6,8 @@ import numpy as np
 from pandas import DataFrame
 
 from promo_kedro.errors import InputError
-
-from .options import in_range
-from .parameters import OptimizationParameters
+from promo_kedro.pipelines.optimization.options import in_range
+from promo_kedro.pipelines.optimization.parameters import OptimizationParameters
 
 KEY = ["customer_id", "item_id"]
 NUMBERS = ["price", "reference_offer", "offer_today", "probability", "elasticity"]

@@ -12,9 +12,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from promo_kedro.pipelines.optimization.options import OptionTable
 from promo_kedro.types import Array
-
-from .options import OptionTable
 
 SLACK = 1e-12
 

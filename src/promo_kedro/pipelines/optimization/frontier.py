@@ -3,8 +3,8 @@
 import numpy as np
 from pandas import DataFrame
 
-from .dual import retention_price
-from .options import OptionTable
+from promo_kedro.pipelines.optimization.dual import retention_price
+from promo_kedro.pipelines.optimization.options import OptionTable
 
 
 def trace_frontier(table: OptionTable, points: int) -> DataFrame:
@@ -19,7 +19,8 @@ def trace_frontier(table: OptionTable, points: int) -> DataFrame:
 
     Returns:
         retention_required, revenue, retention, shadow_price (money per further percentage
-        point of mean retention), rising in retention.
+        point of mean retention), rising in retention. The linear program's plan splits a unit to
+        retain exactly what is required, so the two retentions are the same.
     """
     _, low = table.best_at(0.0)
     most = table.most_retention()

@@ -4,9 +4,8 @@ import logging
 from time import perf_counter
 from typing import Any, get_args
 
+from promo_kedro.pipelines.optimization.parameters import Mode, OptimizationParameters
 from promo_kedro.types import DataFrame, Table
-
-from .parameters import Mode, OptimizationParameters
 
 logger = logging.getLogger(__name__)
 
@@ -17,8 +16,8 @@ def find_offer_ranges(
     transactions: Table, items: Table, calendar: DataFrame, parameters: OptimizationParameters
 ) -> DataFrame:
     """Find the offer range (o₁, o₂) of each category."""
-    from .next_step import next_step_of
-    from .offer_range import offer_ranges_of
+    from promo_kedro.calendar import next_step_of
+    from promo_kedro.pipelines.optimization.offer_range import offer_ranges_of
 
     step = next_step_of(calendar).step
     ranges = offer_ranges_of(transactions, items, step, parameters.offer_range)
@@ -35,7 +34,7 @@ def gather_decisions(
     parameters: OptimizationParameters,
 ) -> DataFrame:
     """Bring together, per consumer-item, what decides its offer."""
-    from .decisions import check_required, decisions_of
+    from promo_kedro.pipelines.optimization.decisions import check_required, decisions_of
 
     check_required(sorted(offer_elasticities["category"].unique()), parameters)
     curves = elasticity_curves[elasticity_curves["relation"] == parameters.relation]
@@ -60,30 +59,30 @@ def choose_offers(
     """Solve Eq. 13 as printed and its two expected-value forms, category by category."""
     import pandas as pd
 
-    from .next_step import next_step_of
-    from .offers import OFFER_COLUMNS, SUMMARY_COLUMNS
+    from promo_kedro.calendar import next_step_of
+    from promo_kedro.pipelines.optimization.offers import OFFER_COLUMNS, SUMMARY_COLUMNS
 
     offers, summary = [], []
     for mode in get_args(Mode):
-        for category, decisions in offer_decisions.groupby("category", sort=True):
+        for _, decisions in offer_decisions.groupby("category", sort=True):
             planned, row = _plan(decisions, mode, parameters)
             offers.append(planned)
             summary.append(row)
-            if row["status"].startswith("infeasible"):
-                logger.warning("%s, %s: %s; %s", category, mode, row["status"], row["message"])
     step = next_step_of(calendar)
     plans = pd.concat(offers, ignore_index=True)
     plans = plans.assign(valid_from=step.start_date, valid_to=step.end_date)
+    optimization_summary = pd.DataFrame(summary)[SUMMARY_COLUMNS]
     _log_plans(plans)
-    return plans[OFFER_COLUMNS], pd.DataFrame(summary)[SUMMARY_COLUMNS]
+    _warn_of_infeasible(optimization_summary)
+    return plans[OFFER_COLUMNS], optimization_summary
 
 
 def trace_frontiers(offer_decisions: DataFrame, parameters: OptimizationParameters) -> DataFrame:
     """Trace what retention costs in each category, where probabilities are expectations."""
     import pandas as pd
 
-    from .frontier import trace_frontier
-    from .options import build_options
+    from promo_kedro.pipelines.optimization.frontier import trace_frontier
+    from promo_kedro.pipelines.optimization.options import build_options
 
     frontiers = [
         trace_frontier(build_options(decisions, mode), parameters.frontier_points).assign(
@@ -100,9 +99,9 @@ def _plan(
     decisions: DataFrame, mode: Mode, parameters: OptimizationParameters
 ) -> tuple[DataFrame, dict[str, Any]]:
     """Plan one category: the rows of ``optimal_offers`` and of ``optimization_summary``."""
-    from .offers import offers_table, retention_today, summary_row
-    from .options import build_options
-    from .plan import solve
+    from promo_kedro.pipelines.optimization.offers import offers_table, retention_today, summary_row
+    from promo_kedro.pipelines.optimization.options import build_options
+    from promo_kedro.pipelines.optimization.plan import solve
 
     started = perf_counter()
     requirements: dict[str, float] = getattr(parameters.retention_required, mode)
@@ -125,4 +124,17 @@ def _log_plans(offers: DataFrame) -> None:
             plan["retained_before"].mean(),
             plan["retained_after"].mean(),
             plan["change"].notna().sum(),
+        )
+
+
+def _warn_of_infeasible(optimization_summary: DataFrame) -> None:
+    """Name, in one line per mode, the categories that cannot retain what they must."""
+    infeasible = optimization_summary["status"].str.startswith("infeasible")
+    for mode, rows in optimization_summary[infeasible].groupby("mode", sort=False):
+        attainable = zip(rows["category"], rows["retention_attainable"], strict=True)
+        named = ", ".join(f"{category} (at most {share:.6g})" for category, share in attainable)
+        logger.warning(
+            "Offers by %s stay as today where no plan reaches the retention required: %s",
+            mode,
+            named,
         )

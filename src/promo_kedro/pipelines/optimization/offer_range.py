@@ -3,9 +3,8 @@
 import ibis
 from pandas import DataFrame
 
+from promo_kedro.pipelines.optimization.parameters import OfferRangeParameters
 from promo_kedro.types import Table
-
-from .parameters import OfferRangeParameters
 
 PERIODS = {"latest two weeks": 1, "latest four weeks": 2, "history": None}
 """Periods tried in this order, in steps of two weeks before the next one."""

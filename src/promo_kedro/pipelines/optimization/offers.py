@@ -6,12 +6,11 @@ from typing import Any
 import numpy as np
 from pandas import DataFrame
 
+from promo_kedro.pipelines.optimization.frontier import per_point
+from promo_kedro.pipelines.optimization.options import CHANGES, purchase_probability, retained
+from promo_kedro.pipelines.optimization.parameters import Mode
+from promo_kedro.pipelines.optimization.plan import Plan
 from promo_kedro.types import Array
-
-from .frontier import per_point
-from .options import CHANGES, purchase_probability, retained
-from .parameters import Mode
-from .plan import Plan
 
 OPTIMAL_GAP = 1e-6
 OFFER_COLUMNS = [

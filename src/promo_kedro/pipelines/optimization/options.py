@@ -12,9 +12,8 @@ import numpy as np
 from pandas import DataFrame
 from scipy.special import expit, logit
 
+from promo_kedro.pipelines.optimization.parameters import Mode
 from promo_kedro.types import Array
-
-from .parameters import Mode
 
 CHANGES = 0.05 * np.arange(-19, 20)
 """η of Eq. 13: the changes that an offer may undergo, as shares of the reference offer."""

@@ -18,7 +18,12 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from .nodes import choose_offers, find_offer_ranges, gather_decisions, trace_frontiers
+from promo_kedro.pipelines.optimization.nodes import (
+    choose_offers,
+    find_offer_ranges,
+    gather_decisions,
+    trace_frontiers,
+)
 
 
 def create_pipeline() -> Pipeline:

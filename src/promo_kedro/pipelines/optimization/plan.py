@@ -11,12 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from promo_kedro.pipelines.optimization.dual import Bracket
+from promo_kedro.pipelines.optimization.options import OptionTable
+from promo_kedro.pipelines.optimization.parameters import SolverParameters
+from promo_kedro.pipelines.optimization.program import ProgramSolution, solve_program
 from promo_kedro.types import Array
-
-from .dual import Bracket
-from .options import OptionTable
-from .parameters import SolverParameters
-from .program import ProgramSolution, solve_program
 
 TOLERANCE = 1e-9
 WHOLE = 1 - 1e-6

@@ -18,9 +18,8 @@ import cvxpy as cp
 import numpy as np
 from scipy.sparse import csr_array
 
+from promo_kedro.pipelines.optimization.options import OptionTable
 from promo_kedro.types import Array
-
-from .options import OptionTable
 
 TOLERANCE = 1e-10
 

@@ -5,9 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
+from promo_kedro.pipelines.thresholding.cutoffs import empirical_cutoffs, expected_f1_cutoffs
 from promo_kedro.types import Array, DataFrame
-
-from .cutoffs import empirical_cutoffs, expected_f1_cutoffs
 
 CONSUMER = ["window", "customer_id"]
 ALL_CATEGORIES = ""

@@ -8,10 +8,9 @@ that ends such a tie is admissible. Choosing nothing is the cut-off +∞.
 import numpy as np
 
 from promo_kedro.errors import InputError
+from promo_kedro.pipelines.thresholding.f1 import expected_f1, observed_f1
+from promo_kedro.pipelines.thresholding.padding import padded_blocks
 from promo_kedro.types import Array
-
-from .f1 import expected_f1, observed_f1
-from .padding import padded_blocks
 
 
 def expected_f1_cutoffs(groups: Array, probabilities: Array, zero_division: float = 0.0) -> Array:

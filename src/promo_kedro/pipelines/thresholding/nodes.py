@@ -3,9 +3,8 @@
 import logging
 
 from promo_kedro.errors import InputError
+from promo_kedro.pipelines.thresholding.parameters import ThresholdingParameters
 from promo_kedro.types import DataFrame
-
-from .parameters import ThresholdingParameters
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +23,12 @@ def choose_cutoffs(
     Returns:
         ``consumer_cutoffs``; a cut-off of +∞ predicts no purchase.
     """
-    from .consumers import add_empirical, add_expected, consumers_in_categories, take_first
+    from promo_kedro.pipelines.thresholding.consumers import (
+        add_empirical,
+        add_expected,
+        consumers_in_categories,
+        take_first,
+    )
 
     split = purchase_probabilities["split"]
     scored = purchase_probabilities[split.isin(DECIDED)]

@@ -12,7 +12,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from .nodes import apply_cutoffs, choose_cutoffs
+from promo_kedro.pipelines.thresholding.nodes import apply_cutoffs, choose_cutoffs
 
 
 def create_pipeline() -> Pipeline:

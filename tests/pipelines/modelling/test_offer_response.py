@@ -1,0 +1,43 @@
+"""A model that never saw an offer vary has nothing to say about offers, down to its curve."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from promo_kedro.pipelines.elasticity.curves import fit_curves
+from promo_kedro.pipelines.elasticity.parameters import ElasticityParameters
+from promo_kedro.pipelines.modelling.nodes import ask_next_offers, train_purchase_models
+
+from .retailer import GROUPS, Retailer, as_table
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2, 3])
+@pytest.mark.parametrize("offer", [0.0, 20.0])
+def test_offers_that_never_varied_move_nothing(parameters, manifest, offer, seed):
+    """Zero or constant offers, by a category's own model and by the pooled one."""
+    quick = parameters.model_copy(
+        update={"training": parameters.training.model_copy(update={"max_epochs": 2})}
+    )
+    frame = Retailer({"Bakery": 60, "Meat": 8}).frame()
+    past = frame["split"] != "next"
+    frame.loc[past, "offer_percent"] = np.float32(offer)  # next still has offers of all depths
+    models, _ = train_purchase_models(as_table(frame), GROUPS, manifest, quick, seed)
+    response = ask_next_offers(models, as_table(frame), quick)
+    answers = response.groupby(["category", "customer_id", "item_id"])["probability"]
+    assert (answers.nunique() == 1).all()
+    assert response["probability"].nunique() > 60  # else it would say nothing of anyone
+
+    deepest = pd.Series({"Bakery": 40.0, "Meat": 40.0})
+    curves, _ = fit_curves(response, "response", deepest, ElasticityParameters())
+    expected = "not identified: the probability is the same at every offer"
+    assert curves["status"].tolist() == [expected, expected]
+
+
+def test_the_card_can_say_that_a_feature_was_constant(parameters, manifest):
+    frame = Retailer({"Bakery": 60}).frame().assign(offer_percent=np.float32(20))
+    models, _ = train_purchase_models(as_table(frame), GROUPS, manifest, parameters, 1)
+    card = models["window=0/category=Bakery"]["card"]
+    strict = json.loads(json.dumps(card, allow_nan=False))
+    assert strict["scalers"]["offer_percent"] == {"mean": 20.0, "scale": 0.0}
