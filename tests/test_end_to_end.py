@@ -158,6 +158,20 @@ def test_a_killed_run_leaves_nothing_that_a_rerun_would_trust(retailer):
         pd.testing.assert_frame_equal(retailer.table(name, "killed"), retailer.table(name))
 
 
+def test_an_interrupted_simulation_is_not_taken_for_a_retailer(retailer):
+    simulation = ("--pipeline=simulation", "--params=raw_dir=halved")
+    process = retailer.start("run", "--env=tiny", *simulation)
+    wait_for(retailer.path / "halved", "item_data.csv.gz", process)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    code, output = retailer.kedro("run", "--env=tiny", "--params=raw_dir=halved,data_dir=halves")
+    assert code != 0
+    assert "--pipeline=simulation" in output
+    retailer.run(*simulation)
+    for path in (retailer.path / "data" / "01_raw").glob("*.*"):
+        assert (retailer.path / "halved" / path.name).read_bytes() == path.read_bytes()
+
+
 def test_results_of_two_retailers_are_not_mixed(retailer):
     retailer.run("--pipeline=simulation", "--params=raw_dir=other,seed=2")
     code, output = retailer.kedro(
@@ -198,8 +212,13 @@ def test_the_notebook_runs(retailer):
 def test_kedro_viz_builds_with_previews(retailer):
     code, output = retailer.kedro("viz", "build", "--include-previews")
     assert code == 0, output[-4000:]
-    built = retailer.path / "build" / "api"
-    assert "optimal_offers" in (built / "main").read_text()
+    nodes = [json.loads(path.read_text()) for path in (retailer.path / "build/api/nodes").iterdir()]
+    previews = {node.get("filepath", "").split("/")[-1]: node.get("preview") for node in nodes}
+    figures = [name for name in previews if name.endswith("_plot.png")]
+    assert len(figures) >= 11
+    assert all(previews[name] for name in figures)
+    assert previews["optimal_offers.parquet"]["data"]
+    assert "customer_id" not in previews["optimal_offers.parquet"]["columns"]
 
 
 def test_the_wheel_runs_without_the_project(retailer, tmp_path):
@@ -231,6 +250,45 @@ def test_the_wheel_runs_without_the_project(retailer, tmp_path):
     )
 
 
+def test_without_any_offers_nothing_is_identified_and_offers_stay(retailer):
+    """Also: a category that nobody bought in the validation step."""
+    lines, items = (
+        raw_table(retailer, "customer_transaction_data"),
+        raw_table(retailer, "item_data"),
+    )
+    lines["selling_price"] = lines["selling_price"] - lines["other_discount"]
+    lines[["other_discount", "coupon_discount"]] = 0.0
+    ends = pd.to_datetime(lines["date"]).max() - pd.Timedelta(days=14)
+    in_validation = pd.to_datetime(lines["date"]).between(ends - pd.Timedelta(days=13), ends)
+    bakery = lines["item_id"].isin(items.loc[items["category"] == "Bakery", "item_id"])
+    write_raw(retailer, "zero", lines[~(in_validation & bakery)], items)
+
+    output = retailer.run("--params=raw_dir=zero,data_dir=zero_results")
+    curves = retailer.table("elasticity_curves", "zero_results")
+    assert curves["status"].str.startswith("not identified").all()
+    summary = retailer.table("optimization_summary", "zero_results")
+    assert summary["status"].str.startswith("offers kept").all()
+    offers = retailer.table("optimal_offers", "zero_results")
+    assert (offers["offer_percent"] == 0).all()
+    probabilities = retailer.table("purchase_probabilities", "zero_results")
+    assert set(probabilities.query("category == 'Bakery'")["model"]) == {"pooled"}
+    assert "Bakery" in output
+    assert probabilities["probability"].notna().all()
+
+
+def test_one_category_alone(retailer):
+    items = raw_table(retailer, "item_data").query("category == 'Pharmaceutical'")
+    lines = raw_table(retailer, "customer_transaction_data")
+    write_raw(retailer, "one", lines[lines["item_id"].isin(items["item_id"])], items)
+
+    retailer.run("--params=raw_dir=one,data_dir=one_results")
+    offers = retailer.table("optimal_offers", "one_results")
+    assert set(offers["category"]) == {"Pharmaceutical"}
+    assert offers.drop(columns="change").notna().all(axis=None)
+    results = pd.read_csv(retailer.path / "one_results" / "08_reporting" / "model_results.csv")
+    assert len(results) == 2
+
+
 @pytest.mark.parametrize("folder", ["online_retail", "amexpert_partial"])
 def test_real_tables_run_to_the_end(bare, real_data, folder):
     output = bare.run(
@@ -241,6 +299,16 @@ def test_real_tables_run_to_the_end(bare, real_data, folder):
     offers = bare.table("optimal_offers", folder)
     assert len(offers)
     assert offers.notna().drop(columns="change").all(axis=None)
+
+
+def raw_table(project: Project, name: str) -> pd.DataFrame:
+    return pd.read_csv(project.path / "data" / "01_raw" / f"{name}.csv.gz")
+
+
+def write_raw(project: Project, folder: str, lines: pd.DataFrame, items: pd.DataFrame) -> None:
+    (project.path / folder).mkdir()
+    lines.to_csv(project.path / folder / "customer_transaction_data.csv", index=False)
+    items.to_csv(project.path / folder / "item_data.csv", index=False)
 
 
 def wait_for(folder: Path, name: str, process: subprocess.Popen) -> None:
