@@ -13,7 +13,8 @@
     purchase_probabilities   offer_response
 
 Training and prediction meet only in ``purchase_models``, so saved models can score new features
-with ``kedro run --pipeline=modelling --from-nodes=predict_purchases,ask_next_offers``.
+with ``kedro run --pipeline=modelling
+--from-nodes=modelling.predict_purchases,modelling.ask_next_offers``.
 """
 
 from kedro.pipeline import Node, Pipeline
