@@ -3,13 +3,13 @@
 ::
 
     purchase_predictions ──┐
-    offer_elasticities ────┼──> [make_model_results] ──> model_results ──┬───────────┐
-    elasticity_curves ─────┤                                 │           │           │
-    optimal_offers ────────┤                                 v           │           v
-                           ├──────────────────────> [value_offers] ──────┼──> [write_report]
-    truth ─────────────────┘                                 │           │       ^       │
-                                                             v           v       │       v
-    curves, bins, probabilities, cut-offs, ────> [draw_…] <─ offer_value        plots  report
+    offer_elasticities ────┼──> [make_model_results] ──> model_results ─────┐
+    elasticity_curves ─────┤                                   │            │
+    optimal_offers ────────┤                                   v            v
+                           ├─────────────────────────> [value_offers] ─> [write_report] ─> report
+    truth ─────────────────┘                                   │            ^
+                                                               v            │
+    curves, bins, probabilities, cut-offs, ──────────────> [draw_…] ─> seven plots
     offers, frontier, history
 """
 
