@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from promo_kedro.pipelines.data_engineering.features import nodes as feature_nodes
+from promo_kedro.pipelines.data_engineering.features.static_features import LARGEST_PRIME
 from promo_kedro.pipelines.data_engineering.panel import nodes as panel_nodes
 from promo_kedro.pipelines.data_engineering.parameters import (
     DataEngineeringParameters,
@@ -209,8 +210,14 @@ class Frozen:
 
 def fit(shop: Shop, parameters: DataEngineeringParameters = PARAMETERS) -> Frozen:
     transactions, items = shop.table("transactions"), shop.table("items")
-    calendar = panel_nodes.build_calendar(transactions, parameters)
-    relevant = panel_nodes.find_relevant_consumer_items(transactions, items, calendar, parameters)
+    manifest = {
+        "calendar": {"calendar_end": day_of(N_STEPS - 1, 13).isoformat(), "n_steps": N_STEPS},
+        "categories": parameters.categories or sorted(set(shop.items["category"])),
+    }
+    calendar = panel_nodes.build_calendar(manifest, parameters)
+    relevant = panel_nodes.find_relevant_consumer_items(
+        transactions, items, calendar, manifest, parameters
+    )
     encodings = feature_nodes.encode_items(transactions, relevant, calendar, parameters)
     return Frozen(calendar, relevant.to_pandas(), encodings.to_pandas())
 
@@ -257,8 +264,9 @@ def features_of(
 
 def features_of_all(shops: list[Shop], frozen: Frozen) -> list[pd.DataFrame]:
     """Run several shops at once as districts that share no consumer, item, coupon or category."""
-    n_folds = PARAMETERS.panel.encoding.folds
-    offsets = {"customer_id": 1000 * n_folds, "item_id": 100, "coupon_id": 100, "campaign_id": 100}
+    # Ids that are alike but for the prime lie in the same fold.
+    offsets = dict.fromkeys(("item_id", "coupon_id", "campaign_id"), 100)
+    offsets["customer_id"] = LARGEST_PRIME
 
     def moved(frame: pd.DataFrame, district: int) -> pd.DataFrame:
         ids = {name: frame[name] + district * by for name, by in offsets.items() if name in frame}

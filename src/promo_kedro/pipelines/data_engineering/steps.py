@@ -4,7 +4,9 @@ Step 0 is the oldest whole step, step ``n_steps - 1`` the last one of the data a
 ``n_steps`` is ``next``, for which offers are made. What lies before step 0 has step -1.
 """
 
+from collections.abc import Mapping
 from datetime import date, timedelta
+from typing import Any
 
 import ibis
 from ibis.expr.types import DateValue, IntegerValue, Table
@@ -41,6 +43,12 @@ def dates_of_step(step: int, calendar_end: date, n_steps: int) -> tuple[date, da
     """Return the first and the last day of a step, ``next`` and later ones included."""
     last = calendar_end + timedelta(days=DAYS_PER_STEP * (step - (n_steps - 1)))
     return last - timedelta(days=DAYS_PER_STEP - 1), last
+
+
+def known_calendar(raw_manifest: Mapping[str, Any]) -> tuple[date, int]:
+    """Return the last day of the last step and the number of whole steps, as once measured."""
+    calendar = raw_manifest["calendar"]
+    return date.fromisoformat(calendar["calendar_end"]), calendar["n_steps"]
 
 
 def measured_calendar(transactions: Table, calendar_end: date | None) -> tuple[date, date, int]:

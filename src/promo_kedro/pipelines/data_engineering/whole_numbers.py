@@ -4,6 +4,7 @@ Sums of floats differ with their order, and so with the number of threads; sums 
 do not. Money and offers are therefore summed in hundredths of their unit.
 """
 
+import ibis
 from ibis.expr.types import BooleanValue, FloatingValue, IntegerValue, NumericValue
 
 HUNDREDTHS = 100
@@ -26,6 +27,11 @@ def total(amount: NumericValue | BooleanValue) -> IntegerValue:
     type is narrowed in earnest.
     """
     return amount.cast("int64").sum().cast("decimal(38, 0)").cast("int64")
+
+
+def at_most(value: IntegerValue, largest: int) -> IntegerValue:
+    """Cap a value; an unknown one stays unknown, where LEAST would give the cap."""
+    return ibis.ifelse(value > largest, largest, value)
 
 
 def rounded_mean(amount: IntegerValue, count: IntegerValue) -> IntegerValue:

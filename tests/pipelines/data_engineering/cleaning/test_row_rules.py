@@ -8,6 +8,7 @@ from fractions import Fraction
 import pandas as pd
 import pytest
 
+from promo_kedro import schemas
 from promo_kedro.errors import InputError
 from promo_kedro.pipelines.data_engineering.cleaning import row_rules
 from promo_kedro.pipelines.data_engineering.parameters import DataEngineeringParameters
@@ -64,6 +65,7 @@ def test_money_is_reckoned_as_the_method_says():
         ({"coupon_discount": "-8.51"}, row_rules.TOO_MUCH_DISCOUNT),
         ({"quantity": "150", "selling_price": "0.2", "other_discount": "0", "coupon_discount": "0"},
          row_rules.UNDER_A_CENT),
+        ({"selling_price": "9.9e8", "other_discount": "-9.9e8"}, row_rules.TOO_DEAR),
         ({"item_id": "999"}, row_rules.UNKNOWN_ITEM),
     ],
 )  # fmt: skip
@@ -73,6 +75,24 @@ def test_each_broken_rule_sets_the_line_aside_with_its_reason(cells, reason):
     assert (row["table"], row["row"], row["reason"]) == (TRANSACTIONS, 3, reason)
     assert json.loads(row["values"])["customer_id"] == "2"
     assert manifest["rows_set_aside"][TRANSACTIONS] == {reason: 1}
+
+
+@pytest.mark.parametrize("price", ["1.2e7", "9.9e8"])
+def test_a_dear_line_is_kept_whole(price):
+    """Cents may be a hundred times as many as the largest number of the currency."""
+    _, tables = clean(raw_tables(**transactions_with(selling_price=price)))
+    schemas.Transactions.validate(tables["transactions"])
+    line = tables["transactions"].to_pandas().set_index("row").loc[3]
+    list_price = float(price) + 1.5
+    assert line["list_price"] == list_price
+    assert line["offer_percent"] == pytest.approx(100 * 4 / list_price, abs=0.005)
+
+
+def test_an_offer_of_a_dear_line_is_exact():
+    cells = {"selling_price": "1.2e7", "other_discount": "-4e6", "coupon_discount": "-4e6"}
+    _, tables = clean(raw_tables(**transactions_with(**cells)))
+    line = tables["transactions"].to_pandas().set_index("row").loc[3]
+    assert (line["list_price"], line["offer_percent"]) == (1.6e7, 50.0)
 
 
 def test_an_offer_of_exactly_100_percent_is_kept():
@@ -162,8 +182,12 @@ def test_what_is_set_aside_is_said_and_too_much_is_refused(caplog):
         accept(raw, DataEngineeringParameters(cleaning={"max_rejected_share": 0.24}))
 
 
-def test_awkward_text_survives_as_json():
-    brand = 'say "hi"\\ now'
+@pytest.mark.parametrize(
+    "brand",
+    ['say "hi"\\ now', "Petit\tBrand", "two\nlines\r\nhere", "é \u2028 \U0001f35e \x7f"]
+    + [f"a{chr(code)}b" for code in (1, 8, 12, 27, 31)],
+)
+def test_awkward_text_survives_as_json(brand):
     items = [*GOOD_ROWS[ITEMS], ["13", brand, "Local", ""]]
     _, rejected = accept(raw_tables(**{ITEMS: items}))
     (row,) = rejected.to_pandas().to_dict("records")

@@ -1,5 +1,8 @@
 """Every group of features against another library, or the definition spelled out."""
 
+import logging
+from dataclasses import replace
+
 import ibis
 import numpy as np
 import pandas as pd
@@ -19,7 +22,7 @@ from data_engineering.shop import (
 from promo_kedro.pipelines.data_engineering.features import lag_features
 from promo_kedro.pipelines.data_engineering.features.datetime_features import datetime_features
 from promo_kedro.pipelines.data_engineering.features.feature_groups import feature_groups
-from promo_kedro.pipelines.data_engineering.features.static_features import middle_of
+from promo_kedro.pipelines.data_engineering.features.static_features import fold_of, middle_of
 from promo_kedro.pipelines.data_engineering.parameters import LagWindow, PanelParameters
 
 GROUPS = feature_groups(PARAMETERS.panel)
@@ -76,6 +79,25 @@ def test_splits_and_labels_are_those_of_the_calendar_and_the_receipts(shop, feat
     steps = features.reset_index().groupby("split")["step"].unique().map(list).to_dict()
     assert steps["test"] == [N_STEPS - 1]
     assert steps["next"] == [N_STEPS]
+
+
+@pytest.mark.parametrize("logged", [False, True])
+def test_features_of_a_category_are_the_same_alone_and_among_all(logged):
+    shop = chance_shop(seed=4, n_consumers=15, n_items=6, busiest=0.2, logged=logged)
+    together = features_of(shop, fit(shop))
+    found = []
+    for category in sorted(set(shop.items["category"])):
+        alone = PARAMETERS.model_copy(update={"categories": [category]})
+        found.append(features_of(shop, fit(shop, alone), alone))
+        assert set(found[-1]["category"]) == {category}
+    assert len(found) == 2
+    pd.testing.assert_frame_equal(pd.concat(found).sort_index(), together, check_exact=True)
+
+
+def test_items_of_other_categories_are_counted_in_the_log(shop, caplog):
+    with caplog.at_level(logging.INFO):
+        fit(shop, PARAMETERS.model_copy(update={"categories": ["Bakery"]}))
+    assert "3 of 6 items in the chosen categories (Bakery)" in caplog.text
 
 
 def test_windows_of_the_same_cell_agree_on_everything_but_position_and_encodings(shop):
@@ -148,6 +170,15 @@ def test_shapes_stay_exact_for_the_largest_values_in_the_longest_window():
     assert last["quantity_variance_26"] == pytest.approx(past.var(), rel=1e-12)
     assert last["quantity_skewness_26"] == pytest.approx(stats.skew(past), rel=1e-9)
     assert last["quantity_kurtosis_26"] == pytest.approx(stats.kurtosis(past), rel=1e-9)
+
+
+def test_an_unknown_quantity_stays_unknown():
+    table = ibis.memtable(pd.DataFrame({"quantity": [3.0, None, 5000.0]})).cast(
+        {"quantity": "int64"}
+    )
+    cells = table.mutate(purchased=ibis.literal(1), offer_percent=ibis.literal(0.0))
+    found = cells.select(x=lag_features.regressors_of(cells)["quantity"]).to_pyarrow()
+    assert sorted(found["x"].to_pylist(), key=str) == [1000, 3, None]
 
 
 def test_the_mean_of_purchases_is_the_share_of_steps_bought(features, panel, cells):
@@ -282,18 +313,57 @@ def test_dates_are_those_of_the_steps_first_day():
     assert dates["season_cos"].round(1).tolist() == [1.0, 1.0, -1.0]
 
 
+def fold_by_hand(customer_id: int, folds: int) -> int:
+    """Hash an id in Python's integers, which never overflow."""
+    low_bits = int(customer_id) % (2**31 - 1) * 2654435761 & 0xFFFFFFFF
+    return (low_bits >> 16) % folds
+
+
+def folds_of(ids: list[int], folds: int) -> pd.Series:
+    table = ibis.memtable(pd.DataFrame({"id": ids}))
+    found = table.mutate(fold=fold_of(table.id, folds)).to_pandas()
+    return found.set_index("id")["fold"]
+
+
+@pytest.mark.parametrize("ids", [range(1, 2001), range(5, 10001, 5), range(10, 20001, 10)])
+def test_consumers_are_dealt_evenly_whatever_their_ids_are_multiples_of(ids):
+    sizes = folds_of(list(ids), 5).value_counts()
+    assert len(sizes) == 5
+    assert sizes.between(0.8 * 400, 1.2 * 400).all()
+
+
+def test_the_largest_ids_are_dealt_without_overflow():
+    ids = [0, 1, 2**31 - 2, 2**31, 2**32, 10**17 + 3, 999_999_999_999_999_999]
+    for folds in (2, 5, 100):
+        assert folds_of(ids, folds).tolist() == [fold_by_hand(number, folds) for number in ids]
+
+
+@pytest.mark.parametrize("factor", [5, 10])
+def test_items_are_encoded_where_all_ids_are_multiples_of_the_folds(shop, factor):
+    tables = {
+        name: getattr(shop, name).assign(customer_id=lambda t: t["customer_id"] * factor)
+        for name in ("transactions", "consumers", "issued_coupons", "offers")
+    }
+    multiplied = replace(shop, **tables)
+    features = features_of(multiplied, fit(multiplied))
+    assert (features["item_purchase_rate"] > 0).all()
+    assert (features["item_price_level"] > 0).mean() > 0.9
+
+
 def test_encodings_read_the_training_steps_of_other_folds_only(shop, features):
     folds, prior = PARAMETERS.panel.encoding.folds, PARAMETERS.panel.encoding.prior_cells
     train = features[features["split"] == "train"].reset_index()
-    train["fold"] = train["customer_id"] % folds
+    train["fold"] = train["customer_id"].map(lambda consumer: fold_by_hand(consumer, folds))
     lines = shop.transactions.merge(train.loc[train["purchased"] == 1, [*CELL, "fold"]], on=CELL)
     for (consumer, item, _), row in features.sample(40, random_state=2).iterrows():
-        others = train[train["fold"] != consumer % folds]
+        others = train[train["fold"] != fold_by_hand(consumer, folds)]
         of_item = others[others["item_id"] == item]["purchased"].astype(int)
         share = others[others["category"] == row["category"]]["purchased"].astype(int).mean()
         rate = (of_item.sum() + prior * share) / (len(of_item) + prior)
         assert row["item_purchase_rate"] == pytest.approx(rate, rel=1e-5)
-        others = lines[(lines["fold"] != consumer % folds) & (lines["item_id"] == item)]
+        others = lines[
+            (lines["fold"] != fold_by_hand(consumer, folds)) & (lines["item_id"] == item)
+        ]
         level = np.log1p(others["list_price"].mean()) if len(others) else 0.0
         assert row["item_price_level"] == pytest.approx(level, rel=1e-4)
 
@@ -304,7 +374,8 @@ def test_encodings_of_a_consumer_do_not_move_with_its_own_purchases(shop):
     encodings = []
     for tables in (shop, less):
         frozen = fit(tables)
-        own = frozen.encodings[frozen.encodings["fold"] == 103 % PARAMETERS.panel.encoding.folds]
+        fold = fold_by_hand(103, PARAMETERS.panel.encoding.folds)
+        own = frozen.encodings[frozen.encodings["fold"] == fold]
         encodings.append(own.sort_values(["window", "item_id"]).reset_index(drop=True))
     assert len(relevant) > len(fit(less).relevant)
     pd.testing.assert_frame_equal(*encodings, check_exact=True)

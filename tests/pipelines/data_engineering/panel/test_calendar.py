@@ -3,22 +3,20 @@
 import logging
 from datetime import date, timedelta
 
-import ibis
 import pandas as pd
 import pytest
 
-from data_engineering.shop import TRANSACTION_TYPES, transactions_of
 from promo_kedro.errors import InputError
 from promo_kedro.pipelines.data_engineering.history import next_step, panel_steps
-from promo_kedro.pipelines.data_engineering.panel.calendar import data_end, sliding_windows
-from promo_kedro.pipelines.data_engineering.parameters import LagWindow, PanelParameters
+from promo_kedro.pipelines.data_engineering.panel.calendar import sliding_windows
+from promo_kedro.pipelines.data_engineering.panel.nodes import build_calendar
+from promo_kedro.pipelines.data_engineering.parameters import (
+    DataEngineeringParameters,
+    LagWindow,
+    PanelParameters,
+)
 
 END = date(2013, 7, 3)
-
-
-def lines(*steps_and_days: tuple[int, int]) -> ibis.Table:
-    rows = [{"customer_id": 1, "item_id": 1, "step": s, "day": d} for s, d in steps_and_days]
-    return ibis.memtable(transactions_of(rows), schema=TRANSACTION_TYPES)
 
 
 def test_the_last_window_ends_with_the_data_and_next_follows():
@@ -53,20 +51,10 @@ def test_fewer_steps_than_a_window_are_refused_with_what_to_set():
         sliding_windows(END, 25, PanelParameters())
 
 
-def test_the_end_of_the_data_is_the_last_purchase_unless_set():
-    assert data_end(lines((0, 3), (5, 13)), None) == (date(2020, 3, 29), 6)
-
-
-@pytest.mark.parametrize(
-    ("later", "n_steps"), [(timedelta(0), 6), (timedelta(13), 6), (timedelta(14), 7)]
-)
-def test_a_later_end_of_the_calendar_adds_its_empty_steps(later, n_steps):
-    end = date(2020, 3, 29) + later
-    assert data_end(lines((0, 3), (5, 13)), end) == (end, n_steps)
-
-
-def test_rows_before_the_first_whole_step_make_no_step():
-    assert data_end(lines((-1, 9), (-1, 10)), None)[1] == 0
+def test_the_calendar_is_the_one_that_was_measured_when_the_data_were_accepted():
+    manifest = {"calendar": {"calendar_end": END.isoformat(), "n_steps": 39}}
+    calendar = build_calendar(manifest, DataEngineeringParameters())
+    pd.testing.assert_frame_equal(calendar, sliding_windows(END, 39, PanelParameters()))
 
 
 def test_the_panel_reaches_back_before_the_oldest_window_where_the_data_do():

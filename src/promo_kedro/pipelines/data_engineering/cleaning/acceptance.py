@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from typing import Any
 
 import ibis
-from ibis.expr.types import StringColumn, Table
+from ibis.expr.types import StringValue, Table
 
 from promo_kedro.errors import InputError
 from promo_kedro.pipelines.data_engineering.cleaning.raw_tables import (
@@ -19,6 +19,7 @@ from promo_kedro.pipelines.data_engineering.cleaning.raw_tables import (
 from promo_kedro.pipelines.data_engineering.cleaning.row_rules import COPY
 from promo_kedro.pipelines.data_engineering.parameters import DataEngineeringParameters
 from promo_kedro.pipelines.data_engineering.steps import DAYS_PER_STEP, measured_calendar
+from promo_kedro.pipelines.data_engineering.wording import counted
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +74,8 @@ def weigh_rejections(
             continue
         listed = "; ".join(f"{n:,} × {reason}" for reason, n in bad.items())
         n_bad = sum(bad.values())
-        said = f"{name}: {n_bad:,} of {total:,} rows ({n_bad / total:.2%}) set aside: {listed}"
+        share = f"{n_bad:,} of {counted(total, 'row')} ({n_bad / total:.2%})"
+        said = f"{name}: {share} set aside: {listed}"
         if sum(n for reason, n in bad.items() if reason not in excused) > max_share * total:
             too_many.append(said)
         else:
@@ -87,7 +89,7 @@ def weigh_rejections(
 
 
 def chosen_categories(judged_items: Table, categories: Sequence[str] | None) -> list[str]:
-    """Return the categories that the run is about.
+    """Return the categories that offers are made in.
 
     Raises:
         InputError: When a chosen category has no items.
@@ -104,10 +106,10 @@ def chosen_categories(judged_items: Table, categories: Sequence[str] | None) -> 
     return known if categories is None else sorted(set(categories))
 
 
-def measured_history(
-    judged_transactions: Table, categories: Sequence[str], calendar_end: date | None
-) -> dict[str, Any]:
-    """Return the days that the chosen good lines span, and say which lines were not chosen.
+def measured_history(judged_transactions: Table, calendar_end: date | None) -> dict[str, Any]:
+    """Return the days that the good lines span, and say how many lines come too late.
+
+    The lines of all categories count, so that categories run apart share their steps.
 
     Returns:
         ``first_date`` and ``calendar_end`` as ISO text and ``n_steps``, the whole steps between.
@@ -116,20 +118,16 @@ def measured_history(
         InputError: When no line is left, or less than one whole step.
     """
     lines = judged_transactions.filter(judged_transactions.reason.isnull())
-    chosen = lines.category.isin(categories)
-    late = lines.date > calendar_end if calendar_end else ibis.literal(False)
-    found = lines.aggregate(all=lines.count(), other=(~chosen).sum(), late=(chosen & late).sum())
-    counts = {name: n or 0 for name, n in found.to_pyarrow().to_pylist()[0].items()}
-    if counts["other"]:
-        logger.info("%s receipt lines are of categories not chosen", f"{counts['other']:,}")
-    if counts["late"]:
-        logger.info("%s receipt lines after %s are left out", f"{counts['late']:,}", calendar_end)
-    if counts["all"] == counts["other"] + counts["late"]:
+    in_time = lines.filter(lines.date <= calendar_end) if calendar_end else lines
+    n_lines, n_in_time = (table.count().to_pyarrow().as_py() for table in (lines, in_time))
+    if n_late := n_lines - n_in_time:
+        logger.info("Left out: %s after %s", counted(n_late, "receipt line"), calendar_end)
+    if not n_in_time:
         raise InputError(
-            "customer_transaction_data: no good line is left of the chosen categories up to the "
-            "calendar's end; choose other categories or a later calendar.calendar_end"
+            "customer_transaction_data: no good line is left up to the calendar's end; bring "
+            "receipts, or set a later calendar.calendar_end"
         )
-    first, last, n_steps = measured_calendar(lines.filter(chosen & ~late), calendar_end)
+    first, last, n_steps = measured_calendar(in_time, calendar_end)
     return {"first_date": str(first), "calendar_end": str(last), "n_steps": n_steps}
 
 
@@ -145,8 +143,8 @@ def refuse_misplaced_offers(judged_offer_log: Table, calendar_end: date) -> None
     n_misplaced, first = found.to_pyarrow().to_pylist()[0].values()
     if n_misplaced:
         raise InputError(
-            f"offer_log, column date: {n_misplaced:,} rows are not dated the first day of a "
-            f"{DAYS_PER_STEP}-day step, counted back from {calendar_end} (first: {first}); set "
+            f"offer_log, column date: not the first day of a {DAYS_PER_STEP}-day step, counted "
+            f"back from {calendar_end}, in {counted(n_misplaced, 'row')} (first: {first}); set "
             "calendar.calendar_end in the parameters to the last day of a step of the log"
         )
 
@@ -166,9 +164,7 @@ def accepted_input(
     counts = counted_reasons(judged)
     weigh_rejections(counts, parameters.cleaning.max_rejected_share, excused=[COPY])
     categories = chosen_categories(judged[ITEMS.name], parameters.categories)
-    history = measured_history(
-        judged[TRANSACTIONS.name], categories, parameters.calendar.calendar_end
-    )
+    history = measured_history(judged[TRANSACTIONS.name], parameters.calendar.calendar_end)
     refuse_misplaced_offers(judged[OFFER_LOG.name], date.fromisoformat(history["calendar_end"]))
     return {
         "calendar": history,
@@ -180,17 +176,7 @@ def accepted_input(
     }
 
 
-def _as_json(rows: Table, columns: Sequence[str]) -> StringColumn:
-    """Return rows as JSON text, every value as a string or null."""
-    fields = []
-    for name in columns:
-        text = rows[name].cast("string")
-        for plain, escaped in (("\\", "\\\\"), ('"', '\\"'), ("\n", "\\n"), ("\r", "\\r")):
-            text = text.replace(plain, escaped)
-        value = (ibis.literal('"') + text + '"').fill_null("null")
-        fields.append(ibis.literal(f'"{name}": ') + value)
-    first, *others = fields
-    joined = first
-    for field in others:
-        joined = joined + ", " + field
-    return ibis.literal("{") + joined + "}"
+def _as_json(rows: Table, columns: Sequence[str]) -> StringValue:
+    """Return rows as JSON text, every value that was read as a string or null."""
+    values = {name: rows[name].cast("string") for name in columns}
+    return ibis.struct(values).cast("json").cast("string")

@@ -2,13 +2,13 @@
 
 import logging
 from collections.abc import Mapping
-from datetime import date
 from typing import Any
 
 import ibis
 from ibis.expr.types import Table
 
-from promo_kedro.pipelines.data_engineering.steps import step_of
+from promo_kedro.pipelines.data_engineering.steps import known_calendar, step_of
+from promo_kedro.pipelines.data_engineering.wording import counted
 
 logger = logging.getLogger(__name__)
 
@@ -18,22 +18,19 @@ def good_rows(judged: Table) -> Table:
     return judged.filter(judged.reason.isnull())
 
 
-def clean_items(judged_items: Table, manifest: Mapping[str, Any]) -> Table:
-    """Return the items of the chosen categories."""
+def clean_items(judged_items: Table) -> Table:
+    """Return the items, those of categories that were not chosen too."""
     items = good_rows(judged_items)
-    chosen = items.filter(items.category.isin(manifest["categories"]))
-    known_brand = chosen.brand.fill_null("unknown")
+    known_brand = items.brand.fill_null("unknown")
     columns = ["item_id", "brand", "brand_type", "category", "unit_cost"]
-    return chosen.mutate(brand=known_brand).select(*columns).order_by("item_id")
+    return items.mutate(brand=known_brand).select(*columns).order_by("item_id")
 
 
 def clean_transactions(judged_transactions: Table, manifest: Mapping[str, Any]) -> Table:
-    """Return the good lines of the chosen categories, with the step that each lies in."""
-    calendar_end, n_steps = _calendar(manifest)
+    """Return the good lines up to the calendar's end, with the step that each lies in."""
+    calendar_end, n_steps = known_calendar(manifest)
     lines = good_rows(judged_transactions)
-    lines = lines.filter(
-        lines.category.isin(manifest["categories"]), lines.date <= ibis.literal(calendar_end)
-    )
+    lines = lines.filter(lines.date <= ibis.literal(calendar_end))
     return lines.select(
         "row",
         "date",
@@ -58,7 +55,7 @@ def clean_consumers(demographics: Table, *seen_in: Table) -> Table:
     everyone = ibis.union(*(table.select("customer_id") for table in seen), distinct=True)
     consumers = everyone.left_join(known, "customer_id").select(*known.columns)
     n_known, n_consumers = (table.count().to_pyarrow().as_py() for table in (known, everyone))
-    logger.info("%s consumers, %s with demographics", f"{n_consumers:,}", f"{n_known:,}")
+    logger.info("%s, %s with demographics", counted(n_consumers, "consumer"), f"{n_known:,}")
     return consumers.order_by("customer_id")
 
 
@@ -69,7 +66,7 @@ def clean_campaigns(judged_campaigns: Table) -> Table:
 
 
 def clean_coupon_items(judged_coupon_items: Table, items: Table) -> Table:
-    """Return which chosen items each coupon is for, each pair once."""
+    """Return which items each coupon is for, each pair once."""
     pairs = good_rows(judged_coupon_items).select("coupon_id", "item_id").distinct()
     return pairs.semi_join(items, "item_id").order_by("coupon_id", "item_id")
 
@@ -81,8 +78,8 @@ def clean_issued_coupons(judged_issued_coupons: Table) -> Table:
 
 
 def clean_offers(judged_offer_log: Table, items: Table, manifest: Mapping[str, Any]) -> Table:
-    """Return the logged offers of the chosen items, each in the step it was made for."""
-    calendar_end, n_steps = _calendar(manifest)
+    """Return the logged offers, each in the step it was made for."""
+    calendar_end, n_steps = known_calendar(manifest)
     log = good_rows(judged_offer_log).semi_join(items, "item_id")
     log = log.filter(log.date <= ibis.literal(calendar_end))
     return log.select(
@@ -93,8 +90,3 @@ def clean_offers(judged_offer_log: Table, items: Table, manifest: Mapping[str, A
         explored=log.explored.fill_null(False),
         propensity="propensity",
     ).order_by("customer_id", "item_id", "step")
-
-
-def _calendar(manifest: Mapping[str, Any]) -> tuple[date, int]:
-    calendar = manifest["calendar"]
-    return date.fromisoformat(calendar["calendar_end"]), calendar["n_steps"]

@@ -54,10 +54,10 @@ def accept_input(
 
 
 def clean_items(judged_items: Table, raw_manifest: dict[str, Any]) -> Table:
-    """Return the items of the chosen categories."""
+    """Return the items, once there is a manifest: that is, once the input is accepted."""
     from promo_kedro.pipelines.data_engineering.cleaning import clean_tables
 
-    return clean_tables.clean_items(judged_items, raw_manifest)
+    return clean_tables.clean_items(judged_items)
 
 
 def clean_transactions(judged_transactions: Table, raw_manifest: dict[str, Any]) -> Table:

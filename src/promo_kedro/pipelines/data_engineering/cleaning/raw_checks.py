@@ -25,6 +25,7 @@ from promo_kedro.pipelines.data_engineering.parameters import (
     DataEngineeringParameters,
     DateParameters,
 )
+from promo_kedro.pipelines.data_engineering.wording import counted
 
 logger = logging.getLogger(__name__)
 
@@ -87,15 +88,17 @@ def key_faults(typed: Table, table: RawTable) -> list[str]:
     """Describe the keys that stand more than once in a typed table."""
     if not table.key:
         return []
-    repeated = typed.group_by(*table.key).aggregate(rows=typed.count())
-    repeated = repeated.filter(repeated.rows > 1).order_by(*table.key)
+    repeated = typed.group_by(*table.key).aggregate(rows=typed.count(), row=typed.row.min())
+    repeated = repeated.filter(repeated.rows > 1).order_by("row")
     first = repeated.limit(1).to_pyarrow().to_pylist()
     if not first:
         return []
     n_rows = repeated.rows.sum().to_pyarrow().as_py()
-    example = ", ".join(f"{name} {first[0][name]}" for name in table.key)
+    shown = [column.name for column in table.columns if not column.personal]
+    example = ", ".join(f"{name} {first[0][name]}" for name in table.key if name in shown)
+    example = f"{example} in row {first[0]['row']:,}".removeprefix(" in ")
     return [
-        f"{table.name}, column {' + '.join(table.key)}: {n_rows:,} rows repeat a key "
+        f"{table.name}, column {' + '.join(table.key)}: {n_rows:,} rows share a key with another "
         f"(first: {example}, {first[0]['rows']:,} times); keep one row of each"
     ]
 
@@ -163,5 +166,4 @@ def report_absent_tables(typed: Mapping[str, Table]) -> None:
 def _refuse(faults: list[str]) -> None:
     if faults:
         listed = "\n".join(f"- {fault}" for fault in faults)
-        problems = "1 problem" if len(faults) == 1 else f"{len(faults)} problems"
-        raise InputError(f"{problems} in the raw tables:\n{listed}")
+        raise InputError(f"{counted(len(faults), 'problem')} in the raw tables:\n{listed}")

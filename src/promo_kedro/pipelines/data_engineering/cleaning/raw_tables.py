@@ -23,12 +23,14 @@ class Column:
         kind: What its text must spell.
         required: Whether the header must have it.
         blank: Whether a cell may be empty.
+        personal: Whether it says who a consumer is, so that no message may repeat its text.
     """
 
     name: str
     kind: Kind
     required: bool = True
     blank: bool = False
+    personal: bool = False
 
 
 @dataclass(frozen=True)
@@ -52,11 +54,13 @@ class RawTable:
     without: str | None = None
 
 
+CONSUMER = Column("customer_id", "id", personal=True)
+
 TRANSACTIONS = RawTable(
     "customer_transaction_data",
     (
         Column("date", "date"),
-        Column("customer_id", "id"),
+        CONSUMER,
         Column("item_id", "id"),
         Column("quantity", "number", blank=True),
         Column("selling_price", "number", blank=True),
@@ -83,7 +87,7 @@ ITEMS = RawTable(
 DEMOGRAPHICS = RawTable(
     "customer_demographics",
     (
-        Column("customer_id", "id"),
+        CONSUMER,
         Column("age_range", "text", blank=True),
         Column("marital_status", "text", blank=True),
         Column("rented", "text", blank=True),
@@ -121,7 +125,7 @@ REDEMPTIONS = RawTable(
         Column("id", "id", blank=True),
         Column("campaign_id", "id"),
         Column("coupon_id", "id"),
-        Column("customer_id", "id"),
+        CONSUMER,
         Column("redemption_status", "flag", blank=True),
     ),
     without="no consumer is known to hold a coupon",
@@ -131,7 +135,7 @@ OFFER_LOG = RawTable(
     "offer_log",
     (
         Column("date", "date"),
-        Column("customer_id", "id"),
+        CONSUMER,
         Column("item_id", "id"),
         Column("offer_percent", "number", blank=True),
         Column("explored", "flag", blank=True),

@@ -14,6 +14,7 @@ import ibis
 from ibis.expr.types import BooleanValue, DateValue, StringValue, Table, Value
 
 from promo_kedro.pipelines.data_engineering.cleaning.raw_tables import IBIS_TYPES, Column, RawTable
+from promo_kedro.pipelines.data_engineering.wording import counted
 
 ID_PATTERN = r"^[0-9]{1,18}$"
 NUMBER_PATTERN = (
@@ -144,7 +145,7 @@ def type_faults(read: Table, table: RawTable, dates: DateRule | None) -> list[st
 
     Returns:
         One sentence per column and fault: table, column, number of rows, the first of them
-        with its text, and what to do.
+        with its text (but for a consumer's id), and what to do.
     """
     checks = [
         (column, fault, wrong)
@@ -160,11 +161,14 @@ def type_faults(read: Table, table: RawTable, dates: DateRule | None) -> list[st
         measures[f"text_{at}"] = text.argmin(read.row, where=wrong)
     found = read.aggregate(**measures).to_pyarrow().to_pylist()[0]
     return [
-        f"{table.name}, column {column.name}: {found[f'count_{at}']:,} rows "
-        + _explained(fault, column, dates, found[f"text_{at}"], found[f"row_{at}"])
+        f"{table.name}, column {column.name}: "
+        + _explained(fault, column, dates, *(found[f"{name}_{at}"] for name in _FOUND))
         for at, (column, fault, _) in enumerate(checks)
         if found[f"count_{at}"]
     ]
+
+
+_FOUND = ("count", "row", "text")
 
 
 def _unread(column: Column) -> str:
@@ -184,25 +188,28 @@ def _wrong_cells(
     return faults
 
 
-def _explained(fault: str, column: Column, dates: DateRule | None, text: str, row: int) -> str:
-    where = f"(first: {text[:40]!r} in row {row:,})"
+def _explained(
+    fault: str, column: Column, dates: DateRule | None, count: int, row: int, text: str
+) -> str:
+    shown = "" if fault == "blank" or column.personal else f"{text[:40]!r} in "
+    where = f"in {counted(count, 'row')} (first: {shown}row {row:,})"
     if fault == "blank":
-        return f"are empty (first: row {row:,}); fill them in or remove the rows"
+        return f"empty {where}; fill in or remove what is empty"
     if fault == "unbelievable" and dates is not None:
         return (
-            f"lie outside {dates.earliest} to {dates.latest} {where}; "
-            "correct them, or set dates.latest in the parameters"
+            f"outside {dates.earliest} to {dates.latest} {where}; "
+            "correct the dates, or set dates.latest in the parameters"
         )
     return f"{_must_be(column, dates)} {where}; {_remedy(column, text)}"
 
 
 def _must_be(column: Column, dates: DateRule | None) -> str:
     if column.kind == "date" and dates is not None:
-        return f"are not dates written {dates.text_format}"
+        return f"not a date written {dates.text_format}"
     return {
-        "id": "are not whole numbers of at most 18 digits",
-        "number": "are not numbers",
-        "flag": "are neither true nor false",
+        "id": "not a whole number of at most 18 digits",
+        "number": "not a number",
+        "flag": "neither true nor false",
     }[column.kind]
 
 
@@ -210,7 +217,7 @@ def _remedy(column: Column, text: str) -> str:
     for kind, spelling, remedy in _REMEDIES:
         if column.kind == kind and re.fullmatch(spelling, text):
             return remedy
-    return "correct them or remove the rows"
+    return "correct or remove what is wrong"
 
 
 _REMEDIES = (

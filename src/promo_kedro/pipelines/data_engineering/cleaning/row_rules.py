@@ -7,7 +7,14 @@ order in which rows are read.
 from collections.abc import Mapping, Sequence
 
 import ibis
-from ibis.expr.types import BooleanColumn, FloatingColumn, IntegerColumn, StringColumn, Table
+from ibis.expr.types import (
+    BooleanColumn,
+    FloatingColumn,
+    IntegerColumn,
+    NumericColumn,
+    StringColumn,
+    Table,
+)
 
 from promo_kedro.pipelines.data_engineering.cleaning.raw_tables import (
     CAMPAIGNS,
@@ -28,6 +35,7 @@ FREE = "the price is zero or negative"
 POSITIVE_DISCOUNT = "a discount is above zero; discounts are written as negative amounts"
 TOO_MUCH_DISCOUNT = "the discounts exceed the list price"
 UNDER_A_CENT = "the list price of one piece is below 0.01"
+TOO_DEAR = "the list price of one piece is above a billion"
 BULK = "bulk: far more pieces than is usual in the category"
 COPY = "an exact copy of another line"
 UNKNOWN_CAMPAIGN = "the coupon's campaign is not in campaign_data"
@@ -93,7 +101,7 @@ def judge_transactions(
     list_total = lines.selling_cents - lines.other_discount_cents
     discount = -(lines.other_discount_cents + lines.coupon_discount_cents)
     lines = lines.mutate(
-        list_price_cents=_rounded_ratio(list_total, lines.quantity),
+        list_price_cents=_rounded_ratio(list_total, _finite(lines.quantity)),
         offer_basis_points=_rounded_ratio(discount * 100 * CENTS, list_total),
         too_much=discount > list_total,
     )
@@ -156,6 +164,7 @@ def _broken_rule(lines: Table) -> StringColumn:
         (positive, POSITIVE_DISCOUNT),
         (lines.too_much, TOO_MUCH_DISCOUNT),
         (lines.list_price_cents < 1, UNDER_A_CENT),
+        (lines.list_price_cents.isnull() | lines.offer_basis_points.isnull(), TOO_DEAR),
     )
 
 
@@ -189,14 +198,14 @@ def _reason(*rules: tuple[BooleanColumn, str]) -> StringColumn:
     return ibis.cases(*rules, else_=ibis.null("string"))
 
 
-def _finite(value: FloatingColumn) -> FloatingColumn:
-    return ibis.ifelse(value.abs() <= LARGEST_NUMBER, value, ibis.null("float64"))
+def _finite(value: FloatingColumn, largest: float = LARGEST_NUMBER) -> FloatingColumn:
+    return ibis.ifelse(value.abs() <= largest, value, ibis.null("float64"))
 
 
 def _cents(value: FloatingColumn) -> IntegerColumn:
     return (_finite(value) * CENTS).round().cast("int64")
 
 
-def _rounded_ratio(numerator: IntegerColumn, denominator: FloatingColumn) -> IntegerColumn:
-    ratio = numerator.cast("float64") / _finite(denominator.cast("float64")).nullif(0)
-    return _finite(ratio).round().cast("int64")
+def _rounded_ratio(numerator: IntegerColumn, denominator: NumericColumn) -> IntegerColumn:
+    ratio = numerator.cast("float64") / denominator.cast("float64").nullif(0)
+    return _finite(ratio, LARGEST_NUMBER * CENTS).round().cast("int64")

@@ -11,6 +11,7 @@ import pandas as pd
 from ibis.expr.types import IntegerColumn, Table
 
 from promo_kedro.pipelines.data_engineering.parameters import ExplorationParameters
+from promo_kedro.pipelines.data_engineering.whole_numbers import at_most
 
 logger = logging.getLogger(__name__)
 
@@ -168,14 +169,9 @@ def _measured_before(cells: Table, key: str, max_steps: int) -> Table:
         "step",
         total_orders=_octave(history.total_orders),
         total_reorders=_octave(history.total_reorders),
-        recency=_at_most(history.step - history["last"], max_steps),
-        gap=_at_most(gap.round().cast("int64"), max_steps),
+        recency=at_most(history.step - history["last"], max_steps),
+        gap=at_most(gap.round().cast("int64"), max_steps),
     )
-
-
-def _at_most(value: IntegerColumn, largest: int) -> IntegerColumn:
-    """Cap a value; an unknown one stays unknown, where LEAST would give the cap."""
-    return ibis.ifelse(value > largest, largest, value)
 
 
 def _octave(count: IntegerColumn) -> IntegerColumn:

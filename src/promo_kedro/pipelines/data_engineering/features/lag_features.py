@@ -5,11 +5,11 @@ are whole numbers of at most 1,000, so that all of it up to the last division is
 for windows of up to 26 steps, whatever the order of the rows.
 """
 
-import ibis
 from ibis.expr.types import FloatingValue, IntegerValue, Table, Value
 
 from promo_kedro.pipelines.data_engineering.history import before, sum_before
 from promo_kedro.pipelines.data_engineering.parameters import LagWindow, PanelParameters
+from promo_kedro.pipelines.data_engineering.whole_numbers import at_most
 
 KEYS = ("customer_id", "item_id")
 LARGEST_VALUE = 1000
@@ -44,7 +44,7 @@ def regressors_of(cells: Table) -> dict[str, IntegerValue]:
     """Return the temporal regressors as whole numbers of at most ``LARGEST_VALUE``."""
     return {
         "purchased": cells.purchased.cast("int64"),
-        "quantity": ibis.least(cells.quantity, LARGEST_VALUE).cast("int64"),
+        "quantity": at_most(cells.quantity, LARGEST_VALUE).cast("int64"),
         "offer_percent": (cells.offer_percent * UNITS["offer_percent"]).round().cast("int64"),
     }
 

@@ -1,12 +1,12 @@
 """What does not change with time: who the consumer is, what the item is, and target encodings.
 
-Target encodings are cross-fitted: consumers are dealt into folds by their id, and an item is
-described to a consumer by the training steps of the *other* folds only, so that no one's own
-purchases come back as a feature.
+Target encodings are cross-fitted: consumers are dealt into folds by a hash of their id, and an
+item is described to a consumer by the training steps of the *other* folds only, so that no one's
+own purchases come back as a feature.
 """
 
 import ibis
-from ibis.expr.types import FloatingValue, NumericValue, StringValue, Table
+from ibis.expr.types import FloatingValue, IntegerValue, NumericValue, StringValue, Table
 from pandas import DataFrame
 
 from promo_kedro.pipelines.data_engineering.history import attach
@@ -15,6 +15,9 @@ from promo_kedro.pipelines.data_engineering.parameters import EncodingParameters
 from promo_kedro.pipelines.data_engineering.whole_numbers import ratio, total
 
 UNKNOWN = "unknown"
+# Ids below this prime times the multiplier (2³² over the golden ratio) fit into an int64.
+LARGEST_PRIME = 2**31 - 1
+MULTIPLIER = 2654435761
 
 CATEGORICAL = {
     "item_id": "The item",
@@ -51,6 +54,16 @@ _DEMOGRAPHICS = (
 )
 
 
+def fold_of(customer_id: IntegerValue, folds: int) -> IntegerValue:
+    """Deal consumers into folds evenly, also where all ids are multiples of some number.
+
+    Multiplicative hashing (Knuth) in whole numbers, so that every engine deals alike: the upper
+    half of the product's lowest 32 bits.
+    """
+    product = (customer_id % LARGEST_PRIME).cast("int64") * MULTIPLIER
+    return product % 2**32 // 2**16 % folds
+
+
 def item_encodings(
     transactions: Table, relevant: Table, calendar: DataFrame, parameters: EncodingParameters
 ) -> Table:
@@ -67,7 +80,7 @@ def item_encodings(
     """
     training = calendar.loc[calendar["split"] == "train", ["window", "step"]]
     n_steps = len(training) // training["window"].nunique()
-    pairs = relevant.mutate(fold=relevant.customer_id % parameters.folds)
+    pairs = relevant.mutate(fold=fold_of(relevant.customer_id, parameters.folds))
     bought = purchases(transactions).inner_join(ibis.memtable(training), "step")
     bought = bought.inner_join(pairs, ["window", "customer_id", "item_id"])
     groups = ("window", "category", "item_id", "fold")
@@ -113,7 +126,7 @@ def static_features(
         window, customer_id, item_id, category and the features of ``CATEGORICAL`` (text, but for
         ``item_id``) and ``CONTINUOUS`` (float32, never missing).
     """
-    pairs = relevant.mutate(fold=relevant.customer_id % folds)
+    pairs = relevant.mutate(fold=fold_of(relevant.customer_id, folds))
     described = attach(pairs, items.select("item_id", "brand", "brand_type"), "item_id")
     described = attach(described, consumers.select("customer_id", *_DEMOGRAPHICS), "customer_id")
     described = attach(described, encodings, "window", "item_id", "fold")

@@ -4,24 +4,13 @@ import logging
 from datetime import date
 
 import pandas as pd
-from ibis.expr.types import Table
 
 from promo_kedro.errors import InputError
 from promo_kedro.pipelines.data_engineering.parameters import PanelParameters
 from promo_kedro.pipelines.data_engineering.steps import DAYS_PER_STEP, dates_of_step
+from promo_kedro.pipelines.data_engineering.wording import counted
 
 logger = logging.getLogger(__name__)
-
-
-def data_end(transactions: Table, calendar_end: date | None) -> tuple[date, int]:
-    """Return the last day of the data and the number of whole steps up to it."""
-    latest = transactions.filter(transactions.step >= 0)
-    dated = latest.aggregate(date=latest.date.max(), step=latest.step.max()).to_pyarrow()
-    last_date, last_step = (column[0].as_py() for column in (dated["date"], dated["step"]))
-    if last_date is None:
-        return calendar_end or date.min, 0
-    end = calendar_end or last_date
-    return end, last_step + 1 + (end - last_date).days // DAYS_PER_STEP
 
 
 def sliding_windows(calendar_end: date, n_steps: int, parameters: PanelParameters) -> pd.DataFrame:
@@ -42,8 +31,8 @@ def sliding_windows(calendar_end: date, n_steps: int, parameters: PanelParameter
     length = parameters.window_steps
     if n_steps < length:
         raise InputError(
-            f"transactions, column date: the data hold {n_steps} whole 14-day steps and a window "
-            f"needs {length} ({parameters.training_steps} training, "
+            f"transactions, column date: the data hold {counted(n_steps, 'whole 14-day step')} and "
+            f"a window needs {length} ({parameters.training_steps} training, "
             f"{parameters.validation_steps} validation, {parameters.test_steps} test); bring "
             f"{length * DAYS_PER_STEP // 7} weeks of data, or lower panel.training_steps by "
             f"{length - n_steps} or more"

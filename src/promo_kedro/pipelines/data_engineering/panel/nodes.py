@@ -1,28 +1,38 @@
 """Clean tables → calendar → relevant consumer-items → panel (§3.1)."""
 
+from typing import Any
+
 from promo_kedro.pipelines.data_engineering.parameters import DataEngineeringParameters
 from promo_kedro.types import DataFrame, Table
 
 
-def build_calendar(transactions: Table, parameters: DataEngineeringParameters) -> DataFrame:
-    """Count 14-day steps back from the end of the data and lay sliding windows over them.
+def build_calendar(
+    raw_manifest: dict[str, Any], parameters: DataEngineeringParameters
+) -> DataFrame:
+    """Lay sliding windows over the 14-day steps that the data hold.
 
     Raises:
         InputError: When the data have fewer steps than one window.
     """
-    from promo_kedro.pipelines.data_engineering.panel.calendar import data_end, sliding_windows
+    from promo_kedro.pipelines.data_engineering.panel.calendar import sliding_windows
+    from promo_kedro.pipelines.data_engineering.steps import known_calendar
 
-    end, n_steps = data_end(transactions, parameters.calendar.calendar_end)
-    return sliding_windows(end, n_steps, parameters.panel)
+    return sliding_windows(*known_calendar(raw_manifest), parameters.panel)
 
 
 def find_relevant_consumer_items(
-    transactions: Table, items: Table, calendar: DataFrame, parameters: DataEngineeringParameters
+    transactions: Table,
+    items: Table,
+    calendar: DataFrame,
+    raw_manifest: dict[str, Any],
+    parameters: DataEngineeringParameters,
 ) -> Table:
-    """Keep the consumer-items bought in the training steps of each window."""
-    from promo_kedro.pipelines.data_engineering.panel.relevance import relevant_consumer_items
+    """Keep the consumer-items of the chosen categories bought in the training steps."""
+    from promo_kedro.pipelines.data_engineering.panel import relevance
 
-    return relevant_consumer_items(transactions, items, calendar, parameters.panel.min_orders)
+    chosen = relevance.items_of(items, raw_manifest["categories"])
+    min_orders = parameters.panel.min_orders
+    return relevance.relevant_consumer_items(transactions, chosen, calendar, min_orders)
 
 
 def build_panel(

@@ -2,11 +2,12 @@
 
 ::
 
-    transactions ──► calendar ──► relevant_consumer_items ──► panel
-                     14-day       bought in the training      what was bought and
-                     steps in     steps of a window           what was on offer
-                     windows             ▲                      ▲
-                                       items               items, offers
+    raw_manifest ──► calendar ──► relevant_consumer_items ──► panel
+                     14-day       of the chosen categories,   what was bought and
+                     steps in     bought in the training      what was on offer
+                     windows      steps of a window             ▲
+                                         ▲                      │
+                                transactions, items    transactions, items, offers
 """
 
 from kedro.pipeline import Node, Pipeline
@@ -22,13 +23,13 @@ def create_panel_pipeline() -> Pipeline:
         [
             Node(
                 nodes.build_calendar,
-                ["transactions", PARAMETERS],
+                ["raw_manifest", PARAMETERS],
                 "calendar",
                 name="build_calendar",
             ),
             Node(
                 nodes.find_relevant_consumer_items,
-                ["transactions", "items", "calendar", PARAMETERS],
+                ["transactions", "items", "calendar", "raw_manifest", PARAMETERS],
                 "relevant_consumer_items",
                 name="find_relevant_consumer_items",
             ),
