@@ -162,7 +162,7 @@ def test_one_warning_per_reason_and_only_for_the_relation_in_use(cells, offer_re
         fit(cells, unmoved, relation="response")
     warnings = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
     assert len(warnings) == 2  # the same at every offer, too few points
-    assert any("same at every offer: Bakery, Falling, Flat, Seafood." in w for w in warnings)
+    assert any("same at every offer: Bakery; Falling; Flat; Seafood." in w for w in warnings)
     told = [r.getMessage() for r in caplog.records if r.levelname == "INFO"]
     assert any("(observed), not identified" in line for line in told)
 

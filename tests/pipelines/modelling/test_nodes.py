@@ -187,7 +187,7 @@ def test_the_pooled_model_serves_silently_only_what_training_left_to_it(
     frame = Retailer({"Flowers": 10, "Herbs": 10, "Meat": 12}).frame()
     with caplog.at_level(logging.WARNING):
         node(run["models"], as_table(frame), parameters)
-    assert "training never met Flowers, Herbs, or its model is gone" in caplog.text
+    assert "training never met Flowers; Herbs, or its model is gone" in caplog.text
 
 
 def test_one_line_per_reason_lists_the_categories(parameters, manifest, caplog):
@@ -196,7 +196,7 @@ def test_one_line_per_reason_lists_the_categories(parameters, manifest, caplog):
         train_purchase_models(as_table(frame), GROUPS, manifest, parameters, 1)
     served = [line for line in caplog.messages if "the pooled model serves" in line]
     assert len(served) == 1
-    assert "Herbs, Meat, Salads, because of fewer than 50 purchases" in served[0]
+    assert "Herbs; Meat; Salads, because of fewer than 50 purchases" in served[0]
 
 
 def test_without_signal_stays_at_prevalence(parameters, manifest):

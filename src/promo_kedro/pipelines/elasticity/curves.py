@@ -88,7 +88,7 @@ def report(elasticity_curves: DataFrame, in_use: str) -> None:
             "Offer curves (%s), %s: %s.",
             relation,
             status,
-            ", ".join(curves["category"]),
+            "; ".join(curves["category"]),
         )
 
 

@@ -193,7 +193,7 @@ def _report(window: int, serves: dict[str, str], calibrations: dict[str, Platt])
         logger.warning(
             "window %d: the pooled model serves %s, because of %s",
             window,
-            ", ".join(left),
+            "; ".join(left),
             reason,
         )
     for source, consequence in {
@@ -202,7 +202,7 @@ def _report(window: int, serves: dict[str, str], calibrations: dict[str, Platt])
     }.items():
         named = [f"{name} ({p.reason})" for name, p in calibrations.items() if p.source == source]
         if named:
-            logger.warning("window %d: %s for %s", window, consequence, ", ".join(named))
+            logger.warning("window %d: %s for %s", window, consequence, "; ".join(named))
 
 
 def _set_scales(network: PurchaseNetwork, items: ConsumerItems) -> None:

@@ -178,7 +178,7 @@ def warn_of_strangers(purchase_models: dict[str, Any], window: int, categories: 
             "window %d: training never met %s, or its model is gone; the pooled model serves "
             "it unasked. Run `kedro run --pipeline=modelling` to train with it.",
             window,
-            ", ".join(strangers),
+            "; ".join(strangers),
         )
 
 

@@ -132,7 +132,7 @@ def _warn_of_infeasible(optimization_summary: DataFrame) -> None:
     infeasible = optimization_summary["status"].str.startswith("infeasible")
     for mode, rows in optimization_summary[infeasible].groupby("mode", sort=False):
         attainable = zip(rows["category"], rows["retention_attainable"], strict=True)
-        named = ", ".join(f"{category} (at most {share:.6g})" for category, share in attainable)
+        named = "; ".join(f"{category} (at most {share:.6g})" for category, share in attainable)
         logger.warning(
             "Offers by %s stay as today where no plan reaches the retention required: %s",
             mode,
