@@ -84,7 +84,7 @@ def test_only_the_scoring_of_offers_reads_the_truth():
         if {"truth", "simulated_history", "world_end_state"} & set(node.inputs)
         and name != "simulation"
     }
-    assert readers == {("evaluation", "Value Offers")}
+    assert readers == {("evaluation", "value_offers")}
 
 
 def test_every_node_has_a_name_of_its_own():
