@@ -21,9 +21,11 @@ export COLUMNS ?= 160
 .PHONY: run test lint viz docs clean
 
 run: $(STAMP)
-	@ls "$(RAW_DIR)"/customer_transaction_data.* >/dev/null 2>&1 || { \
-	  echo "No transactions in $(RAW_DIR): simulating a retailer there."; \
+ifneq ($(origin RAW_DIR),command line)
+	@ls $(RAW_DIR)/*.csv* $(RAW_DIR)/*.parquet >/dev/null 2>&1 || { \
+	  echo "No tables in $(RAW_DIR): simulating a retailer there."; \
 	  $(KEDRO) run --pipelines=simulation $(PARAMS); }
+endif
 	@echo "Running the six pipelines on $(RAW_DIR)."
 	$(KEDRO) run $(PARAMS)
 	@echo

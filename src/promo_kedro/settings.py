@@ -1,5 +1,7 @@
 """Project settings, read by Kedro at start."""
 
+import warnings
+
 from kedro.config import OmegaConfigLoader
 
 from promo_kedro.hooks import PlainErrors, Provenance, RuntimeParameters
@@ -13,3 +15,6 @@ CONFIG_LOADER_ARGS = {
     # An environment names only the parameters that differ.
     "merge_strategy": {"parameters": "soft"},
 }
+
+# Both spellings of the option serve; a warning at each run would drown those about the data.
+warnings.filterwarnings("ignore", message="Option '--pipeline' is deprecated")

@@ -59,8 +59,9 @@ def test_two_files_of_one_table_are_refused(items, tmp_path):
         (b"item_id,brand\n1,\xff\xfe\n", "UTF-8"),
         (b"item_id,item_id\n1,2\n", "more than once"),
         (b"", "header"),
+        (b"item_id;brand\n1;a\n", "separated by ';'"),
     ],
-    ids=["truncated row", "decimal comma", "not UTF-8", "column twice", "empty file"],
+    ids=["truncated row", "decimal comma", "not UTF-8", "twice", "empty file", "semicolons"],
 )
 def test_damaged_text_is_refused(items, tmp_path, content, said):
     (tmp_path / "item_data.csv").write_bytes(content)

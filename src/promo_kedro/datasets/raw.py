@@ -238,6 +238,10 @@ def _header(path: Path) -> list[str]:
         raise InputError(
             f"{path.name}: not readable as UTF-8 text ({_first_line(error)})."
         ) from None
+    if len(names) == 1 and (separator := next((s for s in ";\t|" if s in names[0]), None)):
+        raise InputError(
+            f"{path.name}: columns are separated by {separator!r}; export it with commas."
+        )
     twice = sorted({name for name in names if names.count(name) > 1})
     if not names or twice:
         problem = f"names {', '.join(twice)} more than once" if twice else "is missing"

@@ -28,7 +28,7 @@ LABELS = {
     "today": "today's offers",
 }
 _MEASURES = {
-    "revenue": "revenue (% of today's)",
+    "revenue": "revenue (% against today's)",
     "retention": "retention (percentage points)",
 }
 

@@ -106,7 +106,7 @@ def summary_row(
         "offer_min": decisions["offer_min"].iloc[0],
         "offer_max": decisions["offer_max"].iloc[0],
         "solver": plan.solver,
-        "message": _message(decisions, plan),
+        "message": "; ".join([*_outcome(decisions, plan), *shortfall(offers)]),
     }
 
 
@@ -120,7 +120,18 @@ def _status(decisions: DataFrame, plan: Plan) -> str:
     return f"feasible: within {plan.gap:.2g} of the bound"
 
 
-def _message(decisions: DataFrame, plan: Plan) -> str:
+def shortfall(offers: DataFrame) -> list[str]:
+    """Say when the plan is worth less than today's offers, which are not among its options."""
+    before, after = offers["revenue_before"].sum(), offers["revenue_after"].sum()
+    if after >= before:
+        return []
+    return [
+        f"promises less than today's offers ({after:,.2f} against {before:,.2f}): Eq. 13 changes "
+        "an offer within the range but cannot leave it as it is today or drop it"
+    ]
+
+
+def _outcome(decisions: DataFrame, plan: Plan) -> list[str]:
     parts = []
     if plan.choice is None:
         parts.append("offers stay as today: no plan reaches the retention required")
@@ -132,4 +143,4 @@ def _message(decisions: DataFrame, plan: Plan) -> str:
         counts = ", ".join(f"{count} {reason}" for reason, count in reasons)
         kept = sum(count for _, count in reasons)
         parts.append(f"{kept} of {len(decisions)} consumer-items keep today's offer ({counts})")
-    return "; ".join(parts)
+    return parts
