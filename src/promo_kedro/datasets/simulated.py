@@ -31,7 +31,8 @@ class SimulatedFiles:
 
     def complete(self) -> None:
         """Note that everything is written."""
-        self._write(complete=True, files=self._read()["files"])
+        files = {name: hashes[-1:] for name, hashes in self._read()["files"].items()}
+        self._write(complete=True, files=files)
 
     @property
     def interrupted(self) -> bool:
@@ -45,4 +46,4 @@ class SimulatedFiles:
 
     def _write(self, **note: Any) -> None:
         with replacing(self._path) as partial:
-            partial.write_text(json.dumps(note, indent=2))
+            partial.write_text(json.dumps(note, indent=2, sort_keys=True))
