@@ -22,7 +22,7 @@ export COLUMNS ?= 160
 
 run: $(STAMP)
 ifneq ($(origin RAW_DIR),command line)
-	@ls $(RAW_DIR)/*.csv* $(RAW_DIR)/*.parquet >/dev/null 2>&1 || { \
+	@ls $(RAW_DIR) | grep -qE '\.(csv|csv\.gz|parquet)$$' || { \
 	  echo "No tables in $(RAW_DIR): simulating a retailer there."; \
 	  $(KEDRO) run --pipelines=simulation $(PARAMS); }
 endif
