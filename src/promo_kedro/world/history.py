@@ -1,4 +1,4 @@
-"""The retailer's past: weeks go by, in chunks of consumers so that memory stays bounded."""
+"""The retailer's past, lived in chunks of consumers; what all of them were offered is kept."""
 
 from __future__ import annotations
 
