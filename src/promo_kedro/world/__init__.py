@@ -7,11 +7,12 @@ The same demand makes the files a retailer would bring and later judges what was
 
 `restore(truth)` gives a `World`, which answers for any offers, an array (consumers, items) of
 offer percents: the true purchase probabilities of the step after the data, and the joint revenue
-and retention over the coming weeks, substitutes and full pantries included.
+and retention over the coming weeks, substitutes and full pantries included. `restore_at` gives the
+world as it stood before an earlier step, with the offers that were made in it.
 """
 
-from promo_kedro.world.answers import World, restore
+from promo_kedro.world.answers import World, restore, restore_at
 from promo_kedro.world.history import History, simulate
 from promo_kedro.world.parameters import SimulationParameters
 
-__all__ = ["History", "SimulationParameters", "World", "restore", "simulate"]
+__all__ = ["History", "SimulationParameters", "World", "restore", "restore_at", "simulate"]

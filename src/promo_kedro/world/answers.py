@@ -1,4 +1,4 @@
-"""What the world answers about offers: probabilities, revenue, retention.
+"""What the world answers about offers in the coming step: probabilities, revenue, retention.
 
 Nothing of demand is stated here: the history's own `live_step` and its closed form are asked.
 """
@@ -17,7 +17,14 @@ from promo_kedro.types import Array, DataFrame
 from promo_kedro.world.categories import CATEGORY_NAMES
 from promo_kedro.world.demand import WEEKS_A_STEP, State, Surroundings, offer_response
 from promo_kedro.world.expectation import Expectation, expect_step
-from promo_kedro.world.history import seasons_of, surroundings_of
+from promo_kedro.world.history import (
+    chunks_of,
+    make_market,
+    past_of,
+    seasons_of,
+    stand_before,
+    surroundings_of,
+)
 from promo_kedro.world.market import Assortment, Path, continued
 from promo_kedro.world.parameters import SimulationParameters
 from promo_kedro.world.promotions import make_offers, plan_promotions
@@ -41,9 +48,54 @@ def restore(truth: dict[str, Any]) -> World:
     return World(**read_truth(truth))
 
 
+def restore_at(truth: dict[str, Any], steps_back: int) -> tuple[World, Array]:
+    """Restore the world as it stood some steps before the end of the data.
+
+    The past is lived again from its parameters and seed, and stops before the coming step.
+
+    Args:
+        truth: What `TruthDataset` loads: metadata and arrays.
+        steps_back: Steps not lived: 0 for the world after its last day, 1 for the world before
+            the last step of the data, ….
+
+    Returns:
+        The world, and the offers really made in its coming step, (consumers, items) percents.
+
+    Raises:
+        ValueError: No step comes before that one.
+    """
+    world = restore(truth)
+    step = world.parameters.steps - steps_back
+    if not 1 <= step <= world.parameters.steps:
+        raise ValueError(
+            f"steps_back = {steps_back}: there is no world before step {step} of the "
+            f"{world.parameters.steps} steps lived, of which step 0 has none before it."
+        )
+    market = make_market(world.parameters, world.seed)
+    lived = [
+        stand_before(past_of(world.parameters, market, world.seed, rows), step)
+        for rows in chunks_of(world.parameters)
+    ]
+    states, offers = zip(*lived, strict=True)
+    earlier = replace(
+        world,
+        path=market.path.rows(step - 1, step + 1),
+        state=State(
+            *(
+                np.concatenate([getattr(state, name) for state in states])
+                for name in State.__dataclass_fields__
+            )
+        ),
+        steps_back=steps_back,
+    )
+    return earlier, np.concatenate(offers).astype(np.float32)
+
+
 @dataclass(frozen=True)
 class World:
-    """The simulated retailer after its last day; offers are arrays (consumers, items) of percents.
+    """The simulated retailer before its coming step, the one after the data unless said otherwise.
+
+    Offers are arrays (consumers, items) of percents.
 
     Attributes:
         parameters: The world's parameters.
@@ -51,9 +103,10 @@ class World:
         raw_data_hash: Of the files that it wrote.
         first_day: First day of step 0.
         shop: The assortment.
-        path: Two steps: the last one of the data, and the one after it.
+        path: Two steps: the last one that was lived, and the coming one.
         consumers: Lasting traits.
-        state: The consumers' state after the data.
+        state: The consumers' state at the start of the coming step.
+        steps_back: How many steps of the data the world has not lived yet.
     """
 
     parameters: SimulationParameters
@@ -64,6 +117,12 @@ class World:
     path: Path
     consumers: Consumers
     state: State
+    steps_back: int = 0
+
+    @property
+    def coming_step(self) -> int:
+        """The step the answers are about; the simulation counts from 0."""
+        return self.parameters.steps - self.steps_back
 
     @property
     def customer_ids(self) -> Array:
@@ -82,11 +141,11 @@ class World:
 
     @property
     def list_prices(self) -> Array:
-        """List price of each item in the step after the data, in currency."""
+        """List price of each item in the coming step, in currency."""
         return self.path.list_price[-1] / 100.0
 
     def purchase_probability(self, offers: Array) -> Array:
-        """True P(purchase in the step after the data | the world's whole state, offers).
+        """True P(purchase in the coming step | the world's whole state, offers).
 
         Args:
             offers: (consumers, items) offer percents.
@@ -97,7 +156,7 @@ class World:
         return self._expect(offers, self._next_step, self.state.active).purchase
 
     def expected_revenue(self, offers: Array) -> Array:
-        """True expected revenue of the step after the data, (consumers, items), in currency.
+        """True expected revenue of the coming step, (consumers, items), in currency.
 
         Closed form, substitution inside the shelf included.
         """
@@ -105,7 +164,7 @@ class World:
         return units * self.list_prices * (1.0 - self._checked(offers) / 100.0)
 
     def observable_purchase_probability(self, offers: Array, draws: int, seed: int) -> Array:
-        """P(purchase in the step after the data | what can be observed, offers).
+        """P(purchase in the coming step | what can be observed, offers).
 
         Lasting tastes, habits, pantries and the past shock count as observed, for long histories
         of many consumers show them. The coming step's shock and drift are not: they are averaged
@@ -130,15 +189,15 @@ class World:
         return total / draws
 
     def offers_as_today(self, seed: int) -> Array:
-        """Offers the retailer's own policy would make in the step after the data.
+        """Offers the retailer's own policy would make in the coming step.
 
         Item promotions and a campaign are planned anew by `seed`; nothing is explored.
 
         Returns:
             (consumers, items) offer percents.
         """
-        layout, steps = self.shop.layout, self.parameters.steps
-        seasons = seasons_of(self.shop, self.first_day, steps - 1, len(self.path.list_price))
+        layout, steps = self.shop.layout, len(self.path.list_price)
+        seasons = seasons_of(self.shop, self.first_day, self.coming_step - 1, steps)
         plan = plan_promotions(
             self.parameters, layout, self.path, seasons.mean(axis=1), (self.seed, seed)
         )
@@ -248,9 +307,9 @@ class World:
         return (gross - saved) / 100.0
 
     def _surroundings(self, path: Path) -> list[Surroundings]:
-        """Surroundings of a path that starts with the step after the data."""
+        """Surroundings of a path that starts with the coming step."""
         steps = len(path.list_price)
-        seasons = seasons_of(self.shop, self.first_day, self.parameters.steps, steps)
+        seasons = seasons_of(self.shop, self.first_day, self.coming_step, steps)
         return surroundings_of(self.parameters, self.shop, path, seasons)
 
     @cached_property

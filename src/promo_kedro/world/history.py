@@ -111,10 +111,8 @@ def simulate(parameters: SimulationParameters, seed: int) -> History:
         The history.
     """
     market = make_market(parameters, seed)
-    size = parameters.consumers_per_chunk
     chunks = []
-    for start in range(0, parameters.consumers, size):
-        rows = range(start, min(start + size, parameters.consumers))
+    for rows in chunks_of(parameters):
         chunks.append(_live(parameters, market, seed, rows))
         logger.info(
             "Simulated %s of %s consumers over %s weeks.",
@@ -123,6 +121,12 @@ def simulate(parameters: SimulationParameters, seed: int) -> History:
             parameters.weeks,
         )
     return History(parameters, seed, market, chunks)
+
+
+def chunks_of(parameters: SimulationParameters) -> list[range]:
+    """The consumers, in portions that fit into memory."""
+    size, consumers = parameters.consumers_per_chunk, parameters.consumers
+    return [range(start, min(start + size, consumers)) for start in range(0, consumers, size)]
 
 
 def make_market(parameters: SimulationParameters, seed: int) -> Market:
@@ -151,48 +155,101 @@ def surroundings_of(
     ]
 
 
+@dataclass(frozen=True)
+class Past:
+    """The past of the consumers `rows`, step by step.
+
+    Attributes:
+        parameters: The world's parameters.
+        market: What all consumers meet.
+        seed: The world's seed.
+        rows: Positions of the consumers.
+        consumers: Their lasting traits.
+        around: What they meet in each step, the one after the data included.
+    """
+
+    parameters: SimulationParameters
+    market: Market
+    seed: int
+    rows: range
+    consumers: Consumers
+    around: list[Surroundings]
+
+    def offers(self, step: int, state: State) -> Offers:
+        """The offers that the retailer made in a step."""
+        return make_offers(
+            self.parameters,
+            self.market.shop.layout,
+            self.market.promotions,
+            step,
+            state.habit,
+            self.around[step].shelf_shock,
+            self.seed,
+            self.rows,
+        )
+
+    def live(self, step: int, state: State, made: Offers) -> tuple[list[Purchases], State]:
+        """What was bought in each week of a step, and the state after it."""
+        shop = self.market.shop
+        response = offer_response(made.percent, shop.layout.category_of_item)
+        luck = draw_luck(self.seed, step, self.rows, shop.layout.shelves)
+        return live_step(
+            self.parameters, shop, self.consumers, state, self.around[step], response, luck
+        )
+
+
+def past_of(parameters: SimulationParameters, market: Market, seed: int, rows: range) -> Past:
+    """The past of the consumers `rows`, not lived yet."""
+    consumers = draw_consumers(parameters, market.shop, seed, rows)
+    around = surroundings_of(parameters, market.shop, market.path, market.season)
+    return Past(parameters, market, seed, rows, consumers, around)
+
+
+def stand_before(past: Past, step: int) -> tuple[State, Array]:
+    """Live up to a step and stop before it.
+
+    Returns:
+        The state at the step's start, and the offers made in it, (consumers, items) percents.
+    """
+    state = first_state(past)
+    for earlier in range(step):
+        _, state = past.live(earlier, state, past.offers(earlier, state))
+    return state, past.offers(step, state).percent
+
+
 def _live(parameters: SimulationParameters, market: Market, seed: int, rows: range) -> Chunk:
-    shop, layout = market.shop, market.shop.layout
-    consumers = draw_consumers(parameters, shop, seed, rows)
-    state = _first_state(parameters, shop, seed, rows)
+    past = past_of(parameters, market, seed, rows)
+    state = first_state(past)
     in_log = uniforms(seed, Stream.LOG, 0, rows, 1)[:, 0] < parameters.log_share_of_consumers
     logged = np.flatnonzero(in_log)
     lines: list[Lines] = []
     offers, explored, issued = [], [], []
-    around = surroundings_of(parameters, shop, market.path, market.season)
     for step in range(parameters.steps):
-        made = make_offers(
-            parameters,
-            layout,
-            market.promotions,
-            step,
-            state.habit,
-            around[step].shelf_shock,
-            seed,
-            rows,
-        )
-        response = offer_response(made.percent, layout.category_of_item)
-        luck = draw_luck(seed, step, rows, layout.shelves)
-        weeks, state = live_step(parameters, shop, consumers, state, around[step], response, luck)
+        made = past.offers(step, state)
+        weeks, state = past.live(step, state, made)
         lines += _receipts(market, made, weeks, step, seed, rows)
         offers.append(made.percent[logged])
         explored.append(made.explored[logged])
         issued.append(made.issued)
     return Chunk(
-        rows, consumers, state, _sorted(lines), logged, *map(np.stack, (offers, explored, issued))
+        rows,
+        past.consumers,
+        state,
+        _sorted(lines),
+        logged,
+        *map(np.stack, (offers, explored, issued)),
     )
 
 
-def _first_state(
-    parameters: SimulationParameters, shop: Assortment, seed: int, rows: range
-) -> State:
-    churn = parameters.churn
+def first_state(past: Past) -> State:
+    """The consumers' state at the start of step 0."""
+    churn, layout = past.parameters.churn, past.market.shop.layout
     active_share = churn.come_back / (churn.come_back + churn.leave)
-    active = uniforms(seed, Stream.LOYALTY, 0, rows, 1)[:, 0] < active_share
-    n = len(rows)
+    active = uniforms(past.seed, Stream.LOYALTY, 0, past.rows, 1)[:, 0] < active_share
+    n = len(past.rows)
     return State(
-        habit=np.zeros((n, shop.layout.items), dtype=np.float32),
-        pantry=np.zeros((n, shop.layout.shelves), dtype=np.float32),
+        habit=np.zeros((n, layout.items), dtype=np.float32),
+        pantry=np.zeros((n, layout.shelves), dtype=np.float32),
         active=active,
         experience=np.full(n, churn.usual_experience, dtype=np.float32),
         belief=np.full(n, active_share, dtype=np.float32),
