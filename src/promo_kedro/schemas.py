@@ -248,6 +248,18 @@ class ConsumerCutoffs(_PandasTable):
     source: str
 
 
+class CutoffCandidates(_PandasTable):
+    """The cut-off by each method, and the F1 expected of it under the probabilities."""
+
+    window: int
+    split: str = pp.Field(isin=["test", "next"])
+    customer_id: int
+    category: str
+    method: str = pp.Field(isin=["expected_f1", "ratio", "empirical", "global", "shrunk"])
+    cutoff: float = pp.Field(ge=0)
+    expected_f1: float = _probability()
+
+
 class PurchasePredictions(_PandasTable):
     """Probabilities cut into yes and no."""
 

@@ -1,5 +1,7 @@
 """The tables of thresholding: who takes which cut-off, and what it predicts."""
 
+from typing import get_args
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,8 +11,10 @@ from promo_kedro.errors import InputError
 from promo_kedro.pipelines.thresholding import create_pipeline
 from promo_kedro.pipelines.thresholding.cutoffs import empirical_cutoffs, expected_f1_cutoffs
 from promo_kedro.pipelines.thresholding.nodes import apply_cutoffs, choose_cutoffs
-from promo_kedro.pipelines.thresholding.parameters import ThresholdingParameters
-from promo_kedro.schemas import ConsumerCutoffs, PurchasePredictions
+from promo_kedro.pipelines.thresholding.parameters import Method, ThresholdingParameters
+from promo_kedro.schemas import ConsumerCutoffs, CutoffCandidates, PurchasePredictions
+
+from .test_f1 import by_outcomes
 
 SPLITS = {"validation": 10, "test": 11, "next": 12}
 CATEGORIES = ["Bakery"] * 8 + ["Seafood"] * 2
@@ -46,10 +50,12 @@ def of(table, **where):
     return table
 
 
+def chosen_cutoffs(purchase_probabilities, **parameters):
+    return choose_cutoffs(purchase_probabilities, ThresholdingParameters(**parameters))[0]
+
+
 def test_expected_f1_cuts_each_split_by_its_own_probabilities(purchase_probabilities):
-    cutoffs = ConsumerCutoffs.validate(
-        choose_cutoffs(purchase_probabilities, ThresholdingParameters())
-    )
+    cutoffs = ConsumerCutoffs.validate(chosen_cutoffs(purchase_probabilities))
     assert len(cutoffs) == 20 * 2 * 2
     for split in ["test", "next"]:
         mine = of(purchase_probabilities, customer_id=7, split=split)
@@ -66,8 +72,7 @@ def test_expected_f1_cuts_each_split_by_its_own_probabilities(purchase_probabili
 def test_empirical_cuts_by_validation_and_falls_back_for_those_who_bought_nothing(
     purchase_probabilities,
 ):
-    parameters = ThresholdingParameters(estimator="empirical")
-    cutoffs = choose_cutoffs(purchase_probabilities, parameters)
+    cutoffs = chosen_cutoffs(purchase_probabilities, method="empirical")
     assert set(of(cutoffs, customer_id=0)["source"]) == {
         "expected_f1",
         "expected_f1_all_categories",
@@ -87,38 +92,97 @@ def test_empirical_cuts_by_validation_and_falls_back_for_those_who_bought_nothin
     assert "empirical_all_categories" in set(cutoffs["source"])
 
 
-@pytest.mark.parametrize("estimator", ["expected_f1", "empirical"])
-def test_labels_of_the_test_step_never_move_a_cutoff(purchase_probabilities, estimator):
-    parameters = ThresholdingParameters(estimator=estimator)
-    before = choose_cutoffs(purchase_probabilities, parameters)
+def test_labels_of_the_test_step_move_no_cutoff_of_any_method(purchase_probabilities):
+    before = choose_cutoffs(purchase_probabilities, ThresholdingParameters())[1]
     test = purchase_probabilities["split"] == "test"
     other = purchase_probabilities.assign(
         purchased=purchase_probabilities["purchased"].where(
             ~test, 1 - purchase_probabilities["purchased"]
         )
     )
-    pd.testing.assert_frame_equal(choose_cutoffs(other, parameters), before)
+    after = choose_cutoffs(other, ThresholdingParameters())[1]
+    pd.testing.assert_frame_equal(after, before)
+    assert set(after["method"]) == set(get_args(Method))
+
+
+@pytest.mark.parametrize("method", ["expected_f1", "ratio", "global", "shrunk"])
+def test_labels_of_the_validation_step_move_only_the_empirical(purchase_probabilities, method):
+    other = purchase_probabilities.assign(purchased=1.0)
+    columns = ["cutoff", "source"]
+    pd.testing.assert_frame_equal(
+        chosen_cutoffs(other, method=method)[columns],
+        chosen_cutoffs(purchase_probabilities, method=method)[columns],
+    )
+
+
+def test_a_method_predicts_the_same_whatever_is_compared_with_it(purchase_probabilities):
+    for method in get_args(Method):
+        alone, candidates = choose_cutoffs(
+            purchase_probabilities, ThresholdingParameters(method=method, compare=[])
+        )
+        assert set(candidates["method"]) == {method}
+        beside = chosen_cutoffs(purchase_probabilities, method=method)
+        pd.testing.assert_frame_equal(alone, beside)
+
+
+def test_candidates_promise_the_expected_f1_of_the_items_they_cut(purchase_probabilities):
+    """Oracle: every outcome of every item, consumer by consumer."""
+    for zero_division in (0, 1):
+        parameters = ThresholdingParameters(zero_division=zero_division)
+        _, candidates = choose_cutoffs(purchase_probabilities, parameters)
+        candidates = CutoffCandidates.validate(candidates)
+        assert len(candidates) == 5 * 20 * 2 * 2
+        for row in of(candidates, customer_id=7).itertuples():
+            mine = of(purchase_probabilities, customer_id=7, split=row.split, category=row.category)
+            values = mine["probability"].to_numpy()
+            expected = by_outcomes(values, (values >= row.cutoff).astype(int), zero_division)
+            assert row.expected_f1 == pytest.approx(expected, abs=1e-13)
+
+
+def test_one_cutoff_serves_a_whole_category(purchase_probabilities):
+    cutoffs = chosen_cutoffs(purchase_probabilities, method="global")
+    assert set(cutoffs["source"]) == {"global"}
+    keys = ["split", "category"]
+    assert (cutoffs.groupby(keys)["cutoff"].nunique() == 1).all()
+    for (split, category), cutoff in cutoffs.groupby(keys)["cutoff"].first().items():
+        rows = of(purchase_probabilities, split=split, category=category)
+        p = np.sort(rows["probability"])[::-1]
+        ratios = 2 * p.cumsum() / (np.arange(1, len(p) + 1) + p.sum())
+        assert cutoff == p[ratios.argmax()]
+
+
+def test_shrunk_lies_between_ones_own_and_the_global(purchase_probabilities):
+    cutoffs = chosen_cutoffs(purchase_probabilities, method="shrunk", shrinkage=1e9)
+    common = chosen_cutoffs(purchase_probabilities, method="global")
+    some = np.isfinite(cutoffs["cutoff"])
+    np.testing.assert_allclose(cutoffs["cutoff"][some], common["cutoff"][some], rtol=1e-6)
+    own = apply_cutoffs(
+        purchase_probabilities, chosen_cutoffs(purchase_probabilities, method="shrunk", shrinkage=0)
+    )
+    exact = apply_cutoffs(purchase_probabilities, chosen_cutoffs(purchase_probabilities))
+    bakery = own["category"] == "Bakery"  # the one with min_items items
+    pd.testing.assert_series_equal(own.loc[bakery, "predicted"], exact.loc[bakery, "predicted"])
 
 
 def test_row_order_does_not_matter(purchase_probabilities):
     shuffled = purchase_probabilities.sample(frac=1, random_state=1)
     pd.testing.assert_frame_equal(
-        choose_cutoffs(shuffled, ThresholdingParameters()),
-        choose_cutoffs(purchase_probabilities, ThresholdingParameters()),
+        choose_cutoffs(shuffled, ThresholdingParameters())[1],
+        choose_cutoffs(purchase_probabilities, ThresholdingParameters())[1],
     )
 
 
 def test_windows_are_cut_apart(purchase_probabilities):
     other = purchase_probabilities[purchase_probabilities["split"] != "next"]
     other = other.assign(window=1, probability=other["probability"] / 2)
-    both = choose_cutoffs(pd.concat([purchase_probabilities, other]), ThresholdingParameters())
-    alone = choose_cutoffs(purchase_probabilities, ThresholdingParameters())
+    both = chosen_cutoffs(pd.concat([purchase_probabilities, other]), method="shrunk")
+    alone = chosen_cutoffs(purchase_probabilities, method="shrunk")
     pd.testing.assert_frame_equal(of(both, window=0).reset_index(drop=True), alone)
     assert set(of(both, window=1)["split"]) == {"test"}
 
 
 def test_predictions_are_probabilities_at_or_above_the_cutoff(purchase_probabilities):
-    cutoffs = choose_cutoffs(purchase_probabilities, ThresholdingParameters())
+    cutoffs = chosen_cutoffs(purchase_probabilities)
     cutoffs.loc[cutoffs["customer_id"] == 3, "cutoff"] = np.inf
     predictions = PurchasePredictions.validate(apply_cutoffs(purchase_probabilities, cutoffs))
     assert len(predictions) == 400
@@ -129,7 +193,7 @@ def test_predictions_are_probabilities_at_or_above_the_cutoff(purchase_probabili
 
 
 def test_a_consumer_without_cutoff_is_an_error(purchase_probabilities):
-    cutoffs = choose_cutoffs(purchase_probabilities, ThresholdingParameters())
+    cutoffs = chosen_cutoffs(purchase_probabilities)
     with pytest.raises(InputError, match="no cut-off for 20 rows"):
         apply_cutoffs(purchase_probabilities, cutoffs[cutoffs["customer_id"] != 5])
 
@@ -139,12 +203,21 @@ def test_nullable_labels_and_no_purchase_in_validation_are_fine(purchase_probabi
         purchased=purchase_probabilities["purchased"].astype("Int8")
     )
     table.loc[table["split"] == "validation", "purchased"] = 0
-    cutoffs = choose_cutoffs(table, ThresholdingParameters(estimator="empirical"))
+    cutoffs = chosen_cutoffs(table, method="empirical")
     assert not cutoffs["source"].str.startswith("empirical").any()
     assert cutoffs["cutoff"].notna().all()
 
 
-@pytest.mark.parametrize("wrong", [{"estimator": "best"}, {"min_item": 3}, {"zero_division": 2}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"method": "best"},
+        {"compare": ["ratio", "ratio"]},
+        {"min_item": 3},
+        {"shrinkage": -1},
+        {"zero_division": 2},
+    ],
+)
 def test_mistyped_parameters_are_refused(wrong):
     with pytest.raises(ValidationError):
         ThresholdingParameters(**wrong)
@@ -153,4 +226,5 @@ def test_mistyped_parameters_are_refused(wrong):
 def test_the_pipeline_reads_probabilities_and_writes_decisions():
     pipeline = create_pipeline()
     assert pipeline.inputs() == {"purchase_probabilities", "params:thresholding"}
-    assert pipeline.all_outputs() == {"consumer_cutoffs", "purchase_predictions"}
+    outputs = {"consumer_cutoffs", "cutoff_candidates", "purchase_predictions"}
+    assert pipeline.all_outputs() == outputs

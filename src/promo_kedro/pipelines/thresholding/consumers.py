@@ -1,16 +1,14 @@
-"""Which cut-off a consumer takes in a category, and why."""
+"""Which items a consumer's cut-off in a category comes from: the category's, or all of them."""
 
-from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from promo_kedro.pipelines.thresholding.cutoffs import empirical_cutoffs, expected_f1_cutoffs
 from promo_kedro.types import Array, DataFrame
 
 CONSUMER = ["window", "customer_id"]
-ALL_CATEGORIES = ""
-"""The pool of a consumer's items in every category; any other pool is a category's name."""
+KEY = ["window", "split", "customer_id", "category"]
 
 
 def consumers_in_categories(scored: DataFrame, validation: DataFrame, min_items: int) -> DataFrame:
@@ -22,74 +20,75 @@ def consumers_in_categories(scored: DataFrame, validation: DataFrame, min_items:
         min_items: consumers with fewer items take the cut-off over all their categories.
 
     Returns:
-        One row per (window, split, consumer, category) with n_items, n_purchased, and the
-        ``pool`` of items its cut-off comes from.
+        One row per (window, split, consumer, category) with n_items, n_purchased, and
+        ``all_categories``: whether its cut-off comes from all of the consumer's items.
     """
     bought = validation.groupby([*CONSUMER, "category"])["purchased"].sum().rename("n_purchased")
-    consumers = scored.groupby(["window", "split", "customer_id", "category"]).size()
-    consumers = consumers.rename("n_items").reset_index()
+    consumers = scored.groupby(KEY).size().rename("n_items").reset_index()
     consumers = consumers.merge(bought.reset_index(), on=[*CONSUMER, "category"], how="left")
-    enough = consumers["n_items"] >= min_items
     return consumers.assign(
         n_purchased=consumers["n_purchased"].fillna(0).astype("int64"),
-        pool=consumers["category"].where(enough, ALL_CATEGORIES),
+        all_categories=consumers["n_items"] < min_items,
     )
 
 
-def add_expected(consumers: DataFrame, scored: DataFrame, zero_division: float) -> DataFrame:
-    """Add ``expected_f1``: the best cut-off for the expected F1 of the very step it cuts."""
+@dataclass(frozen=True)
+class Pools:
+    """Rows in the groups that cut-offs come from.
 
-    def estimate(groups: Array, rows: DataFrame) -> Array:
-        return expected_f1_cutoffs(groups, rows["probability"].to_numpy(), zero_division)
+    The first groups are those of a consumer in one category, and every row is in one of them.
+    After them come the groups over all categories, which repeat the rows of consumers who need
+    them.
 
-    keys = [*CONSUMER, "split", "pool"]
-    return consumers.merge(
-        _cutoffs(_pools(scored, consumers), keys, estimate).rename("expected_f1"),
-        left_on=keys,
-        right_index=True,
-        how="left",
+    Attributes:
+        rows: (pooled rows,) place of each in the rows that were pooled.
+        groups: (pooled rows,) group code.
+        in_one_category: how many groups, from code 0, are of one category.
+        own_category: (C,) code of each consumer-category's own items.
+        own_pool: (C,) code of the items that its cut-off comes from.
+    """
+
+    rows: Array
+    groups: Array
+    in_one_category: int
+    own_category: Array
+    own_pool: Array
+
+    def look_up(self, cutoffs: Array) -> Array:
+        """Return each consumer-category's cut-off out of those of the groups; NaN without."""
+        missing = np.full(max(0, int(self.own_pool.max(initial=-1)) + 1 - len(cutoffs)), np.nan)
+        return np.concatenate([cutoffs, missing])[self.own_pool]
+
+    def spread(self, values: Array) -> Array:
+        """Return values of consumer-categories in the order of the groups of one category."""
+        return values[np.argsort(self.own_category)]
+
+
+def pools(consumers: DataFrame, rows: DataFrame, by: list[str]) -> Pools:
+    """Group rows by category, and those of consumers who need it over all categories, too.
+
+    Args:
+        consumers: (C,) the answer of :func:`consumers_in_categories`.
+        rows: probabilities with the columns ``by`` and ``category``.
+        by: what else tells groups apart: window, consumer, perhaps split.
+    """
+    own_category, category_of_row = shared_codes(consumers, rows, [*by, "category"])
+    everything, everything_of_row = shared_codes(consumers, rows, by)
+    small = consumers["all_categories"].to_numpy()
+    repeated = np.flatnonzero(np.isin(everything_of_row, np.unique(everything[small])))
+
+    count = 1 + max(own_category.max(initial=-1), category_of_row.max(initial=-1))
+    return Pools(
+        rows=np.concatenate([np.arange(len(rows)), repeated]),
+        groups=np.concatenate([category_of_row, count + everything_of_row[repeated]]),
+        in_one_category=int(count),
+        own_category=own_category,
+        own_pool=np.where(small, count + everything, own_category),
     )
 
 
-def add_empirical(consumers: DataFrame, validation: DataFrame) -> DataFrame:
-    """Add ``empirical``: the best cut-off in the validation step (Eq. 9), NaN without purchase."""
-
-    def estimate(groups: Array, rows: DataFrame) -> Array:
-        purchased = rows["purchased"].to_numpy(dtype=np.float64)
-        return empirical_cutoffs(groups, rows["probability"].to_numpy(), purchased)
-
-    keys = [*CONSUMER, "pool"]
-    return consumers.merge(
-        _cutoffs(_pools(validation, consumers), keys, estimate).rename("empirical"),
-        left_on=keys,
-        right_index=True,
-        how="left",
-    )
-
-
-def take_first(consumers: DataFrame, estimators: list[str]) -> DataFrame:
-    """Take each cut-off from the first estimator that has one; ``source`` says which."""
-    cutoffs = consumers[estimators]
-    estimator = cutoffs.notna().idxmax(axis=1)
-    pooled = consumers["pool"] == ALL_CATEGORIES
-    return consumers.assign(
-        cutoff=cutoffs.bfill(axis=1).iloc[:, 0],
-        source=estimator.where(~pooled, estimator + "_all_categories"),
-    )
-
-
-def _pools(rows: DataFrame, consumers: DataFrame) -> DataFrame:
-    """Label rows by category, and repeat those of consumers who need all categories together."""
-    sharing = consumers.loc[consumers["pool"] == ALL_CATEGORIES, CONSUMER].drop_duplicates()
-    together = rows.merge(sharing, on=CONSUMER).assign(pool=ALL_CATEGORIES)
-    return pd.concat([rows.assign(pool=rows["category"]), together], ignore_index=True)
-
-
-def _cutoffs(
-    rows: DataFrame, keys: list[str], estimate: Callable[[Array, DataFrame], Array]
-) -> pd.Series:
-    """Estimate one cut-off per group of rows, indexed by the group's keys."""
-    groups = rows.groupby(keys)
-    return pd.Series(
-        estimate(groups.ngroup().to_numpy(), rows), index=groups.size().index, dtype="float64"
-    )
+def shared_codes(consumers: DataFrame, rows: DataFrame, keys: list[str]) -> tuple[Array, Array]:
+    """Number the keys of both tables together, so that equal keys bear equal numbers."""
+    together = pd.concat([consumers[keys], rows[keys]], ignore_index=True)
+    codes = together.groupby(keys).ngroup().to_numpy()
+    return codes[: len(consumers)], codes[len(consumers) :]

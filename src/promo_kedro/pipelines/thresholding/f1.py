@@ -1,10 +1,12 @@
-"""F1 of choosing a consumer's k most probable items, observed (Eq. 8) and expected.
+"""F1 of choosing a consumer's k most probable items: observed (Eq. 8), expected, as a ratio.
 
 Arrays are (items, consumers): a column is a consumer, its items sorted by falling probability.
 Places below a column's last item hold probability 0 and label 0, which leaves the scores of the
 items above them unchanged. Scores are (items + 1, consumers): row k belongs to the choice of the
 top k.
 """
+
+from itertools import pairwise
 
 import numpy as np
 
@@ -39,6 +41,22 @@ def observed_f1(purchased: Array, zero_division: float = 0.0) -> Array:
     return f1(hits, chosen, hits[-1], zero_division)
 
 
+def ratio_f1(probabilities: Array, zero_division: float = 0.0) -> Array:
+    """Score every choice of the top k by a ratio of expectations instead of their ratio's.
+
+    2 Σ_{top k} p / (k + Σ_all p): expected hits over expected size. Its largest value F* is
+    reached by choosing the items with p ≥ F*/2 (Lipton et al., 2014).
+
+    Args:
+        probabilities: (items, consumers) calibrated, by falling value.
+        zero_division: F1 of choosing nothing where nothing can be bought.
+
+    Returns:
+        (items + 1, consumers) ratio of k = 0, 1, …
+    """
+    return observed_f1(probabilities, zero_division)
+
+
 def expected_f1(probabilities: Array, zero_division: float = 0.0) -> Array:
     """Score every choice of the top k by the expectation of F1 under independent purchases.
 
@@ -55,27 +73,36 @@ def expected_f1(probabilities: Array, zero_division: float = 0.0) -> Array:
         (items + 1, consumers) expected F1 of k = 0, 1, …; time and memory grow with items².
     """
     items, consumers = probabilities.shape
-    twice_hits = _hits_among_top(probabilities)
-    twice_hits *= 2 * np.arange(items + 1)[:, None]  # in place: the largest array there is
-    reciprocal = np.ones((2 * items + 1, consumers))
-    reciprocal /= np.maximum(np.arange(2 * items + 1), 1)[:, None]
+    twice = 2.0 * np.arange(items + 1)
+    laws = _hits_among_top(probabilities)
+    reciprocal = np.empty((2 * items + 1, consumers))  # row i holds s_k(i); rows 0, 1 are unused
+    reciprocal[:] = 1 / np.maximum(np.arange(2 * items + 1), 1)[:, None]
+    spare = np.empty((2 * items, consumers))
 
     scores = np.empty((items + 1, consumers))
-    scores[0] = zero_division * np.prod(1 - probabilities, axis=0)
+    scores[0] = zero_division * laws[items][0]
     for k in range(items, 0, -1):
-        scores[k] = np.einsum("ac,ac->c", twice_hits[k, 1 : k + 1], reciprocal[k + 1 : 2 * k + 1])
-        p = probabilities[k - 1]
-        above, here = reciprocal[2 : 2 * k], reciprocal[1 : 2 * k - 1]
-        reciprocal[1 : 2 * k - 1] = p * above + (1 - p) * here
+        terms = np.multiply(laws[k][1:], reciprocal[k + 1 : 2 * k + 1], out=spare[:k])
+        np.einsum("a,ac->c", twice[1 : k + 1], terms, out=scores[k])
+        if k > 1:
+            p, here = probabilities[k - 1], reciprocal[2 : 2 * k - 1]
+            one_more = np.multiply(reciprocal[3 : 2 * k], p, out=spare[: 2 * k - 3])
+            here *= 1 - p
+            here += one_more
     return scores
 
 
-def _hits_among_top(probabilities: Array) -> Array:
-    """Return P(T_k = a) as (k, a, consumers), the Poisson-binomial law of the top k."""
+def _hits_among_top(probabilities: Array) -> list[Array]:
+    """Return P(T_k = a) for k = 0, 1, …: (k + 1, consumers), the Poisson-binomial laws."""
     items, consumers = probabilities.shape
-    law = np.zeros((items + 1, items + 1, consumers))
-    law[0, 0] = 1.0
+    # one array for all, its parts written in place: allocating each would take half the time
+    together = np.empty(((items + 1) * (items + 2) // 2, consumers))
+    starts = [k * (k + 1) // 2 for k in range(items + 2)]
+    laws = [together[start:end] for start, end in pairwise(starts)]
+    spare = np.empty((items, consumers))
+    laws[0][0] = 1.0
     for k, p in enumerate(probabilities, start=1):
-        np.multiply(law[k - 1, :k], 1 - p, out=law[k, :k])
-        law[k, 1 : k + 1] += law[k - 1, :k] * p
-    return law
+        np.multiply(laws[k - 1], 1 - p, out=laws[k][:k])
+        laws[k][k] = 0.0
+        laws[k][1:] += np.multiply(laws[k - 1], p, out=spare[:k])
+    return laws

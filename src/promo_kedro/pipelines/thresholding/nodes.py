@@ -14,36 +14,34 @@ KEY = ["window", "split", "customer_id", "category"]
 
 def choose_cutoffs(
     purchase_probabilities: DataFrame, parameters: ThresholdingParameters
-) -> DataFrame:
+) -> tuple[DataFrame, DataFrame]:
     """Choose the cut-off that maximises F1, per consumer and category, for test and next.
 
-    The labels of a step never choose the cut-off of that step: ``expected_f1`` reads no labels
-    and ``empirical`` only those of the validation step.
+    The labels of a step never choose the cut-off of that step: ``empirical`` reads those of the
+    validation step, and every other method reads none.
 
     Returns:
-        ``consumer_cutoffs``; a cut-off of +∞ predicts no purchase.
+        ``consumer_cutoffs`` of the chosen method, where +∞ predicts no purchase; and
+        ``cutoff_candidates``, those of all methods compared.
     """
-    from promo_kedro.pipelines.thresholding.consumers import (
-        add_empirical,
-        add_expected,
-        consumers_in_categories,
-        take_first,
-    )
+    from promo_kedro.pipelines.thresholding.consumers import consumers_in_categories
+    from promo_kedro.pipelines.thresholding.methods import cutoffs_by_method
 
     split = purchase_probabilities["split"]
     scored = purchase_probabilities[split.isin(DECIDED)]
     validation = purchase_probabilities[split == "validation"]
+    methods = list(dict.fromkeys([parameters.method, *parameters.compare]))
 
     consumers = consumers_in_categories(scored, validation, parameters.min_items)
-    consumers = add_expected(consumers, scored, parameters.zero_division)
-    estimators = ["expected_f1"]
-    if parameters.estimator == "empirical":
-        consumers = add_empirical(consumers, validation)
-        estimators = ["empirical", "expected_f1"]
+    candidates = cutoffs_by_method(consumers, scored, validation, methods, parameters)
+    chosen = candidates[candidates["method"] == parameters.method]
 
-    consumer_cutoffs = take_first(consumers, estimators)
+    consumer_cutoffs = consumers.merge(chosen, on=KEY, validate="one_to_one")
     _report(consumer_cutoffs)
-    return consumer_cutoffs[[*KEY, "cutoff", "n_items", "n_purchased", "source"]]
+    return (
+        consumer_cutoffs[[*KEY, "cutoff", "n_items", "n_purchased", "source"]],
+        candidates[[*KEY, "method", "cutoff", "expected_f1"]],
+    )
 
 
 def apply_cutoffs(purchase_probabilities: DataFrame, consumer_cutoffs: DataFrame) -> DataFrame:

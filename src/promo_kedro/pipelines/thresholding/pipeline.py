@@ -2,12 +2,14 @@
 
 ::
 
-    purchase_probabilities ──> [choose_cutoffs] ──> consumer_cutoffs
-              │                                            │
-              └─────────────> [apply_cutoffs] <────────────┘
-                                    │
-                                    v
-                          purchase_predictions
+    purchase_probabilities ──> [choose_cutoffs] ──┬─> cutoff_candidates
+              │                                   │
+              │                                   └─> consumer_cutoffs
+              │                                              │
+              └──────────────> [apply_cutoffs] <─────────────┘
+                                     │
+                                     v
+                           purchase_predictions
 """
 
 from kedro.pipeline import Node, Pipeline
@@ -22,7 +24,7 @@ def create_pipeline() -> Pipeline:
             Node(
                 choose_cutoffs,
                 inputs=["purchase_probabilities", "params:thresholding"],
-                outputs="consumer_cutoffs",
+                outputs=["consumer_cutoffs", "cutoff_candidates"],
                 name="choose_cutoffs",
             ),
             Node(
