@@ -11,10 +11,12 @@ __getattr__: Any
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "checkpoints": ["CheckpointsDataset"],
         "figures": ["FigureDataset"],
         "files": ["CSVDataset", "JSONDataset", "ParquetDataset", "TextDataset"],
         "models": ["ModelsDataset"],
         "raw": ["RawFilesDataset", "RawTableDataset"],
+        "study": ["StudyDataset"],
         "tables": ["TableDataset"],
         "truth": ["TruthDataset"],
     },
