@@ -401,3 +401,36 @@ def test_the_page_on_features_names_each_one_as_it_is(project_path):
     page = (project_path / "docs" / "features.md").read_text()
     for name, text in feature_groups(PanelParameters())["descriptions"].items():
         assert f"| `{name}` | {text} |" in page
+
+
+def test_families_follow_the_headings_of_the_page(project_path):
+    groups = feature_groups(PanelParameters())
+    families = groups["families"]
+    kinds = ("static_categorical", "temporal_categorical", "static_continuous")
+    assert sorted(families) == sorted(
+        name for kind in (*kinds, "temporal_continuous") for name in groups[kind]
+    )
+    page = (project_path / "docs" / "features.md").read_text()
+    temporal = page.split("## Temporal features")[1].split("## Static features")[0]
+    named = {
+        "Datetime: categorical": "datetime",
+        "Datetime: continuous": "datetime",
+        "Consumer-item profile": "consumer-item profile",
+        "Consumer profile": "consumer-item profile",
+        "Item profile": "consumer-item profile",
+        "Prices and promotions": "prices and promotions",
+        "Lagged offsets": "lagged offsets",
+    }
+    for part in temporal.split("\n### ")[1:]:
+        heading, *lines = part.splitlines()
+        names = [line.split("`")[1] for line in lines if line.startswith("| `")]
+        assert names
+        assert {families[name] for name in names} == {named[heading]}
+
+
+def test_families_of_static_features_part_items_from_consumers():
+    groups = feature_groups(PanelParameters())
+    for name in groups["static_categorical"] + groups["static_continuous"]:
+        of_item = name in ("category", "brand", "brand_type") or name.startswith("item_")
+        family = "item attributes" if of_item else "consumer attributes"
+        assert groups["families"][name] == family

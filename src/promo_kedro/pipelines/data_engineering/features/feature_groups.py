@@ -1,4 +1,4 @@
-"""The names and meanings of all features, in the four groups of Figure 1."""
+"""The names, meanings and families of all features, in the four groups of Figure 1."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ def feature_groups(parameters: PanelParameters) -> dict[str, Any]:
     Returns:
         Lists of names ``static_categorical``, ``temporal_categorical``, ``static_continuous``,
         ``temporal_continuous``; ``offer_inputs``, those that change when this step's offer does;
-        and ``descriptions`` by name.
+        ``descriptions`` by name; and ``families`` by name, what a feature is about (§3.1.1).
     """
     temporal_categorical = datetime_features.CATEGORICAL | coupons.CATEGORICAL
     temporal_continuous = (
@@ -49,4 +49,26 @@ def feature_groups(parameters: PanelParameters) -> dict[str, Any]:
         "descriptions": {
             name: text for described in groups.values() for name, text in described.items()
         },
+        "families": {
+            name: family for family, names in _families(parameters).items() for name in names
+        },
+    }
+
+
+def _families(parameters: PanelParameters) -> dict[str, list[str]]:
+    """Sort all features by what they are about; the profiles are one family, as in the paper."""
+    static = static_features.CATEGORICAL | static_features.CONTINUOUS
+    return {
+        "datetime": [*datetime_features.CATEGORICAL, *datetime_features.CONTINUOUS],
+        "consumer-item profile": [
+            *consumer_item_profiles.DESCRIPTIONS,
+            *consumer_profiles.DESCRIPTIONS,
+            *consumer_profiles.lagged_descriptions(parameters),
+            *item_profiles.DESCRIPTIONS,
+            *item_profiles.lagged_descriptions(parameters),
+        ],
+        "prices and promotions": [*price_features.DESCRIPTIONS, *coupons.CATEGORICAL],
+        "lagged offsets": list(lag_features.descriptions(parameters)),
+        "item attributes": [name for name in static if name in static_features.OF_THE_ITEM],
+        "consumer attributes": [name for name in static if name not in static_features.OF_THE_ITEM],
     }

@@ -44,6 +44,14 @@ CONTINUOUS = {
         "Log of 1 + the item's mean list price on training receipts of the other folds; 0: none"
     ),
 }
+OF_THE_ITEM = (
+    "item_id",
+    "category",
+    "brand",
+    "brand_type",
+    "item_purchase_rate",
+    "item_price_level",
+)
 _DEMOGRAPHICS = (
     "age_range",
     "marital_status",
