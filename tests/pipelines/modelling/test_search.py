@@ -316,7 +316,9 @@ def test_the_file_loads_as_parameters_and_is_the_best_recipe(uninterrupted, tmp_
         default_run_env="local",
         merge_strategy={"parameters": "soft"},
     )
-    merged = ModellingParameters.model_validate(loader["parameters"]["modelling"])
+    loaded = loader["parameters"]["modelling"]
+    assert {"offer_grid", "compute"} <= set(loaded)  # of conf/base; merged, not replaced
+    merged = ModellingParameters.model_validate(loaded)
     assert Recipe(network=merged.network, training=merged.training) == uninterrupted.best
 
 

@@ -15,9 +15,9 @@ _HEAD = """\
 # {verdict}
 # Raw data: {data_hash}
 #
-# To use it, put it into conf/local/parameters.yml (this computer) or into an environment such as
-# conf/full/parameters.yml (everyone), beside what stands there. What modelling.recipes and
-# modelling.by_category say still goes before it.
+# To use it, put it into conf/local/parameters.yml (for this computer) or into an environment's
+# conf/<environment>/parameters.yml (for everyone); where either has a `modelling:` already, under
+# that one. What modelling.recipes and modelling.by_category say still goes before it.
 """
 
 
