@@ -75,10 +75,11 @@ def test_one_class_or_few_purchases_keep_the_raw_logits(positives, reason):
 
 
 @pytest.mark.parametrize("logit", [np.linspace(1, -1, 400), np.linspace(-1, 1, 400)])
-def test_a_turned_or_separating_fit_is_refused(logit):
+def test_a_turned_or_separating_slope_gives_way_to_the_level_alone(logit):
     purchased = (np.arange(400) >= 200).astype(float)
-    fit = fit_platt(logit, purchased, 10, 50)
-    assert (fit.slope, fit.intercept, fit.source) == (1.0, 0.0, "identity")
+    fit = fit_platt(logit + 2, purchased, 10, 50)
+    assert (fit.slope, fit.source) == (1.0, INTERCEPT_ONLY)
+    assert fit.intercept == pytest.approx(-2)  # the rows are symmetric around 0
     assert "refused" in fit.reason
 
 
@@ -314,11 +315,11 @@ def test_without_folds_to_compare_by_the_ladder_decides():
     assert nothing.chosen.kind == "identity"
 
 
-def test_upside_down_logits_keep_the_identity():
+def test_upside_down_logits_are_not_turned():
     true_logit, purchased, groups = population(consumers=300)
     picked = pick_calibration(-true_logit, purchased, groups, ALL)
-    assert picked.smooth.kind == "identity"
-    assert "platt left out" in picked.reason
+    assert picked.smooth.source == INTERCEPT_ONLY
+    assert "platt moves the level alone: slope refused" in picked.reason
     assert "beta left out" in picked.reason
 
 

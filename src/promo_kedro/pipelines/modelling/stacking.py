@@ -17,10 +17,7 @@ from promo_kedro.pipelines.modelling.calibration.folds import (
 )
 from promo_kedro.pipelines.modelling.calibration.logistic import log_losses
 from promo_kedro.pipelines.modelling.calibration.platt import (
-    IDENTITY,
-    Platt,
     count_classes,
-    fit_level,
     fit_platt,
 )
 from promo_kedro.pipelines.modelling.parameters import StackingParameters
@@ -199,15 +196,9 @@ def _held_out_loss(
         out = fold == held_out
         used = fit_weights(logits[~out], target[~out], penalty)[0] if weights is None else weights
         stacked = logits @ used
-        recalibrated = _recalibrate(stacked[~out], target[~out])
+        recalibrated = fit_platt(stacked[~out], target[~out], 1, 1)
         losses[out] = log_losses(recalibrated.logit(stacked[out]), target[out])
     return float(losses.mean())
-
-
-def _recalibrate(logit: Array, target: Array) -> Platt:
-    """Fit slope and level; a member that only a negative slope could help keeps slope 1."""
-    platt = fit_platt(logit, target, 1, 1)
-    return fit_level(logit, target, platt.reason) if platt.source == IDENTITY else platt
 
 
 def _reason(chosen: str, scores: dict[str, float]) -> str:

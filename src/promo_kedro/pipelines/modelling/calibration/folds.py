@@ -9,7 +9,7 @@ _SALT = 0x666F6C6473
 
 
 def deal_folds(consumers: Array, folds: int) -> Array:
-    """Deal consumers to folds by a hash of the id (SplitMix64).
+    """Deal consumers to folds by a hash of the id.
 
     Args:
         consumers: (n,) int64 ids; all rows of a consumer land in one fold.
@@ -18,12 +18,18 @@ def deal_folds(consumers: Array, folds: int) -> Array:
     Returns:
         (n,) fold of each row, 0 … folds − 1; it depends on nothing but the id.
     """
-    bits = np.asarray(consumers).astype(np.int64).view(np.uint64) + np.uint64(_SALT)
+    dealt: Array = (hashed(consumers, _SALT) % np.uint64(folds)).astype(np.int64)
+    return dealt
+
+
+def hashed(consumers: Array, salt: int) -> Array:
+    """Return 64 well-mixed bits of each id (SplitMix64), others for each salt."""
+    bits = np.asarray(consumers).astype(np.int64).view(np.uint64) + np.uint64(salt)
     bits = bits * np.uint64(0x9E3779B97F4A7C15)
     bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    dealt: Array = ((bits ^ (bits >> np.uint64(31))) % np.uint64(folds)).astype(np.int64)
-    return dealt
+    mixed: Array = bits ^ (bits >> np.uint64(31))
+    return mixed
 
 
 def folds_with_both_classes(fold: Array, purchased: Array) -> int:

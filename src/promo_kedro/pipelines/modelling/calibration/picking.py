@@ -41,7 +41,7 @@ class Calibration:
         smooth: Answers at other offers: the best that is not isotonic. The same as ``chosen``
             unless that is isotonic.
         scores: Candidate to its log loss on held-out consumers; empty when none were compared.
-        reason: The choice in words, with every candidate left out.
+        reason: The choice in words, with what was left out of it.
     """
 
     chosen: Calibrator = field(default_factory=Platt)
@@ -107,18 +107,20 @@ def pick_calibration(
 
     needed = f"{parameters.min_positives_for_slope} of each class are needed for a slope"
     too_few = "" if fewest >= parameters.min_positives_for_slope else f"{found}; {needed}"
-    fitted, scores, left_out = {}, {}, []
+    fitted, scores, remarks = {}, {}, []
     for kind in dict.fromkeys([IDENTITY, *parameters.candidates, *_stand_in(parameters)]):
         try:
             fitted[kind] = _fit(kind, logit, target, too_few)
             scores[kind] = _held_out_loss(kind, logit, target, fold, too_few)
         except RefusedError as refusal:
-            left_out.append(f"{kind} left out: {refusal}")
+            remarks.append(f"{kind} left out: {refusal}")
+    if isinstance(platt := fitted.get("platt"), Platt) and platt.reason:
+        remarks.append(f"platt moves the level alone: {platt.reason}")
     smooth = min((kind for kind in scores if kind != "isotonic"), key=scores.__getitem__)
     rivals = [kind for kind in scores if kind in (IDENTITY, *parameters.candidates)]
     chosen = min(rivals, key=scores.__getitem__)
     return Calibration(
-        fitted[chosen], fitted[smooth], scores, _reason(chosen, smooth, scores, left_out)
+        fitted[chosen], fitted[smooth], scores, _reason(chosen, smooth, scores, remarks)
     )
 
 
@@ -154,11 +156,11 @@ def _held_out_loss(kind: str, logit: Array, target: Array, fold: Array, too_few:
     return float(losses.mean())
 
 
-def _reason(chosen: str, smooth: str, scores: dict[str, float], left_out: list[str]) -> str:
+def _reason(chosen: str, smooth: str, scores: dict[str, float], remarks: list[str]) -> str:
     losses = ", ".join(
         f"{kind} {scores[kind]:.5f}" for kind in sorted(scores, key=scores.__getitem__)
     )
-    parts = [f"{chosen}: lowest log loss on held-out consumers ({losses})", *left_out]
+    parts = [f"{chosen}: lowest log loss on held-out consumers ({losses})", *remarks]
     if smooth != chosen:
         parts.append(f"{smooth} answers at other offers")
     return "; ".join(parts)

@@ -61,8 +61,8 @@ def fit_platt(
         min_positives_for_slope: With fewer, only the intercept is fitted and the slope is 1.
 
     Returns:
-        The fit, or the identity when there is too little to fit or the fitted slope is not in
-        (0, 20]: a slope ≤ 0 would turn the model upside down, a huge one separates perfectly.
+        The fit. A slope outside (0, 20] gives way to the intercept alone: one ≤ 0 would turn
+        the model upside down, a huge one separates the classes perfectly.
     """
     logit, target = (np.asarray(values, np.float64) for values in (logit, purchased))
     fewest, found = count_classes(target)
@@ -77,7 +77,8 @@ def fit_platt(
     weights = maximise_likelihood(design, target, start=np.array([1.0, 0.0]))
     if weights is None or not 0 < weights[0] <= LARGEST_SLOPE:
         slope = "no finite optimum" if weights is None else f"slope {weights[0]:.3g}"
-        return Platt(reason=f"fit refused: {slope}, outside (0, {LARGEST_SLOPE:g}]")
+        reason = f"slope refused: {slope}, outside (0, {LARGEST_SLOPE:g}]"
+        return fit_level(logit, target, reason)
     return Platt(float(weights[0]), float(weights[1]), FULL)
 
 
