@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import optuna
+import pandas as pd
 import pytest
 import torch
 from kedro.config import OmegaConfigLoader
@@ -20,6 +22,7 @@ from promo_kedro.pipelines.modelling.best_parameters import best_parameters
 from promo_kedro.pipelines.modelling.inputs import Inputs
 from promo_kedro.pipelines.modelling.parameters import ModellingParameters, Recipe
 from promo_kedro.pipelines.modelling.search import search, search_trees
+from promo_kedro.pipelines.modelling.search_space import RecipeSpace
 from promo_kedro.pipelines.modelling.training import Lesson, fit_network, reproducible
 
 STEPS = 9
@@ -144,8 +147,38 @@ def test_every_hyperparameter_of_the_paper_has_a_column(uninterrupted):
     searched |= {"embedding_size", "dropout", "dense_units"}
     measured = {"number", "state", "value", "seconds", "epochs"}
     assert set(uninterrupted.trials.columns) == searched | measured
-    for name in ("optimizer", "scheduler", "averaging", "kernel_size", "dilations"):
-        assert uninterrupted.trials[name].nunique() > 1
+
+
+def test_the_whole_space_is_asked():
+    parameters = settings()
+    network = parameters.network.model_copy(update={"kernel_size": 4, "dense_units": [50, 64]})
+    space = RecipeSpace(parameters.search, Recipe(network=network, training=parameters.training))
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    asked = [space.ask(study.ask()) for _ in range(300)]
+    seen = pd.DataFrame([space.columns(recipe) for recipe in asked])
+    for name, expected in {
+        "optimizer": {"adam", "rmsprop"},
+        "scheduler": {"plateau", "cyclic"},
+        "averaging": {"none", "swa", "best_checkpoints"},
+        "batch_size": {64, 128, 256, 512},
+        "channels": {32, 48, 64},
+        "kernel_size": {2, 3, 4, 5},
+        "dilations": {"1, 2", "1, 2, 4", "1, 2, 4, 8"},
+        "embedding_size": {4, 8, 16},
+        "max_epochs": {3, 4, 5, 6},
+    }.items():
+        assert set(seen[name]) == expected
+    assert {len(recipe.network.dense_units) for recipe in asked} == {1, 2, 3, 4}
+    assert {unit for recipe in asked for unit in recipe.network.dense_units} == {32, 50, 64, 128}
+    for name, (low, high) in {
+        "learning_rate": (1e-9, 0.3),
+        "weight_decay": (1e-6, 1e-2),
+        "dropout": (0.0, 0.4),
+    }.items():
+        assert seen[name].between(low, high).all()
+    # Uniform on the logarithm: the middle of the range is the geometric mean of its ends.
+    assert np.log10(seen["weight_decay"]).mean() == pytest.approx(-4, abs=0.2)
+    assert seen["dropout"].mean() == pytest.approx(0.2, abs=0.02)
 
 
 @pytest.mark.parametrize("in_training", [False, True])
@@ -209,7 +242,7 @@ def test_the_seed_decides(lesson, uninterrupted, tmp_path):
     same = search(lesson, build, settings(), journal(tmp_path), seed=3)
     assert without_seconds(same).equals(without_seconds(uninterrupted))
     other = search(lesson, build, settings(trials=3), journal(tmp_path), seed=4)
-    assert (other.trials["weight_decay"][1:] != same.trials["weight_decay"][1:3]).all()
+    assert not set(other.trials["weight_decay"][1:]) & set(same.trials["weight_decay"][1:])
 
 
 def test_other_data_or_another_space_start_anew(lesson, tmp_path, caplog):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Any, Protocol
 
+import numpy as np
 import pandas as pd
 
 from promo_kedro.errors import InputError
@@ -87,7 +88,7 @@ def run_trials(search: Search, storage: Any) -> Any:
         while (turn := len(ended(study))) < budget.trials and (turn == 0 or clock.seconds_left > 0):
             # Drawn from the turn, not from one long stream, which a new process would start anew.
             study.sampler = optuna.samplers.TPESampler(
-                seed=(search.seed + turn) % 2**32, n_startup_trials=budget.startup_trials
+                seed=_seed(search.seed, turn), n_startup_trials=budget.startup_trials
             )
             _run_one(study, search, clock, turn)
             clock.save()
@@ -201,6 +202,11 @@ class _Clock:
 
     def save(self) -> None:
         self._study.set_user_attr(_SECONDS, self.seconds_spent)
+
+
+def _seed(seed: int, turn: int) -> int:
+    """Return a seed for one turn. Seed plus turn would give neighbouring searches equal trials."""
+    return int(np.random.SeedSequence([seed, turn]).generate_state(1)[0])
 
 
 def _report(study: Any, search: Search, clock: _Clock) -> None:
