@@ -11,7 +11,7 @@ from promo_kedro.errors import InputError
 from promo_kedro.pipelines.modelling.inputs import Inputs
 from promo_kedro.pipelines.modelling.parameters import TreesParameters
 from promo_kedro.pipelines.modelling.training import Lesson
-from promo_kedro.pipelines.modelling.trees import Cells, Trees, fit_trees
+from promo_kedro.pipelines.modelling.trees import Cells, Trees, fit_trees, usable_threads
 
 TRAINING = 6
 PARAMETERS = TreesParameters(
@@ -107,14 +107,14 @@ def test_restored_from_bytes_to_the_last_bit(fitted):
 
 
 def test_same_seed_same_trees_whatever_the_threads(fitted):
-    trees, lesson, _, _ = fitted
-    fields = [
-        fit_trees(lesson, PARAMETERS, threads, 3).logits(lesson.inputs, 1) for threads in (1, 2)
-    ]
-    for again in fields:
-        np.testing.assert_array_equal(again, trees.logits(lesson.inputs, 1))
-    other = fit_trees(lesson, PARAMETERS, 1, 4).logits(lesson.inputs, 1)
-    assert (other != fields[0]).any()
+    _, lesson, _, _ = fitted
+    few = PARAMETERS.model_copy(update={"rounds": 12})
+    settings = ((1, 3), (1, 3), (2, 3), (1, 4))
+    fits = [fit_trees(lesson, few, threads, seed) for threads, seed in settings]
+    first, again, threaded, other = (trees.logits(lesson.inputs, 1) for trees in fits)
+    np.testing.assert_array_equal(again, first)
+    np.testing.assert_array_equal(threaded, first)
+    assert (other != first).any()
 
 
 def test_cells_that_do_not_count_and_steps_after_do_not_matter(fitted):
@@ -214,3 +214,11 @@ def test_without_the_openmp_library_the_user_is_told(monkeypatch, fitted):
     monkeypatch.setattr(builtins, "__import__", broken)
     with pytest.raises(InputError, match="Install the system library libgomp1"):
         fit_trees(lesson, PARAMETERS, 1, 3)
+
+
+def test_threads_are_those_asked_for_or_allowed(monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr("joblib.cpu_count", lambda: 3)
+    assert [usable_threads(threads) for threads in (None, 7)] == [3, 7]
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    assert [usable_threads(threads) for threads in (None, 7)] == [0, 7]  # 0: OpenMP's own answer

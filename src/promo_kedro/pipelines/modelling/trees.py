@@ -5,6 +5,7 @@ What came before reaches the trees through the lagged and profile features alone
 """
 
 import logging
+import os
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
@@ -21,6 +22,7 @@ from promo_kedro.types import Array
 logger = logging.getLogger(__name__)
 
 ROWS_AT_ONCE = 65_536
+ROUNDS_PER_DRAW = 5  # rounds that learn from the same draw of cells: drawing takes its time too
 UNSTOPPED_SHARE = 0.25  # of the rounds allowed, where no validation step can say when to stop
 
 
@@ -125,7 +127,8 @@ class Trees:
         return cls(array.astype(np.uint8, copy=False).tobytes().decode(), threads)
 
     def _predict(self, rows: Array) -> Array:
-        answer = self._booster.predict(rows, raw_score=True, num_threads=self.threads or 0)
+        threads = usable_threads(self.threads)
+        answer = self._booster.predict(rows, raw_score=True, num_threads=threads)
         return np.asarray(answer, dtype=np.float64)
 
 
@@ -138,7 +141,7 @@ def fit_trees(lesson: Lesson, parameters: TreesParameters, threads: int | None, 
     Args:
         lesson: What there is to learn.
         parameters: Size, pace and restraint of the trees.
-        threads: CPU threads; None for all. The trees do not depend on it.
+        threads: CPU threads; None for all that may be used. The trees do not depend on it.
         seed: What picks the rows and features of each round.
 
     Raises:
@@ -176,6 +179,19 @@ def counted_cells(lesson: Lesson) -> tuple[Array, Array]:
     """Return consumer-items and steps (m,) of the training cells that count in the loss."""
     rows, steps = np.nonzero(lesson.counted.numpy() > 0)
     return rows, steps
+
+
+def usable_threads(threads: int | None) -> int:
+    """Return the threads asked for; without a wish, what OMP_NUM_THREADS or the container allows.
+
+    LightGBM's own default is every core of the machine, which stalls where a container may use
+    but some of them.
+    """
+    if threads or "OMP_NUM_THREADS" in os.environ:
+        return threads or 0
+    from joblib import cpu_count
+
+    return int(cpu_count())
 
 
 def load_lightgbm() -> Any:
@@ -224,10 +240,10 @@ def _settings(parameters: TreesParameters, threads: int | None, seed: int) -> di
         "min_data_in_leaf": parameters.min_rows_in_leaf,
         "feature_fraction": parameters.feature_share,
         "bagging_fraction": parameters.row_share,
-        "bagging_freq": 1,
+        "bagging_freq": ROUNDS_PER_DRAW,
         "lambda_l2": parameters.l2,
         "cat_smooth": parameters.level_smoothing,
-        "num_threads": threads or 0,
+        "num_threads": usable_threads(threads),
         "seed": seed % 2**31,  # LightGBM's seeds are 32-bit
         "deterministic": True,
         "force_row_wise": True,  # else it times both layouts, and sums differ between them
