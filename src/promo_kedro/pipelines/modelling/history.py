@@ -9,10 +9,11 @@ from promo_kedro.types import DataFrame
 
 
 def training_history(models: dict[str, PurchaseModel]) -> DataFrame:
-    """Return one row per model and epoch; the pooled model's category is ``pooled``."""
+    """Return one row per model, recipe and epoch; the pooled model's category is ``pooled``."""
     records: list[dict[str, Any]] = []
     for name, model in models.items():
         window, category = name.removeprefix("window=").split("/", 1)
         place = {"window": int(window), "category": category.removeprefix("category=")}
-        records += [place | epoch for epoch in model.record["history"]]
+        for recipe, epochs in model.record["history"].items():
+            records += [place | {"recipe": recipe} | epoch for epoch in epochs]
     return pd.DataFrame(records)

@@ -14,7 +14,8 @@ from promo_kedro.pipelines.modelling.purchase_model import (
     model_for,
     warn_of_strangers,
 )
-from promo_kedro.pipelines.modelling.tensors import ConsumerItems, windows_and_categories
+from promo_kedro.pipelines.modelling.reading import windows_and_categories
+from promo_kedro.pipelines.modelling.tensors import ConsumerItems
 from promo_kedro.types import Array, DataFrame, Table
 
 logger = logging.getLogger(__name__)
@@ -38,7 +39,7 @@ def ask_offers(
     warn_of_strangers(purchase_models, WINDOW, categories)
     for category in categories:
         model = model_for(purchase_models, WINDOW, category)
-        items = read_for(model, features, WINDOW, category)
+        items = read_for(model, features, WINDOW, category, compute)
         answers = response(model, items, percents, compute)
         parts.append(
             pd.DataFrame(
@@ -65,12 +66,12 @@ def response(
     """Return calibrated probabilities (n, offers) at the next step.
 
     Only the features that ``feature_groups`` names as offer inputs change, in that step alone.
+    A smooth calibration answers: isotonic regression is flat between its steps.
     """
     if items.splits[-1] != "next":
         raise InputError(
             "features: the last window ends without the step `next`, so there is nothing to make "
             "offers for. Run `kedro run --pipeline=data_engineering` to make it anew."
         )
-    last = len(items.steps)
-    inputs = model.inputs(items).steps(max(0, last - model.architecture.receptive_field), last)
-    return model.platt.probability(model.offer_logits(inputs, percents, compute))
+    logits = model.offer_logits(model.inputs(items), percents, compute)
+    return model.calibration.smooth.probability(logits)

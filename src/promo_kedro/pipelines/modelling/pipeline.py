@@ -2,28 +2,35 @@
 
 ::
 
-    features, feature_groups, raw_manifest
+    features, feature_groups, raw_manifest, training_checkpoints
                     |
          [train_purchase_models] ----> training_history
                     |
              purchase_models  + features
-               |                   |
-       [predict_purchases]   [ask_next_offers]
-               |                   |
-    purchase_probabilities   offer_response
+               |       |       |       |
+               |       |       |   [measure_importance] ----> feature_importance
+               |       |   [compare_candidates] ------------> candidate_probabilities
+               |   [ask_next_offers] -----------------------> offer_response
+           [predict_purchases] -----------------------------> purchase_probabilities
 
 Training and prediction meet only in ``purchase_models``, so saved models can score new features
 with ``kedro run --pipeline=modelling
 --from-nodes=modelling.predict_purchases,modelling.ask_next_offers``.
+
+The pipeline ``search`` stands by itself::
+
+    features, feature_groups, raw_manifest, search_study
+                    |
+            [search_recipes] ----> best_parameters, search_trials
 """
 
 from kedro.pipeline import Node, Pipeline
 
-from promo_kedro.pipelines.modelling.nodes import (
-    ask_next_offers,
-    predict_purchases,
-    train_purchase_models,
-)
+from promo_kedro.pipelines.modelling import nodes
+
+_PARAMETERS, _SEED = "params:modelling", "params:seed"
+_LEARNT_FROM = ["features", "feature_groups", "raw_manifest"]
+_ASKED = ["purchase_models", "features"]
 
 
 def create_pipeline() -> Pipeline:
@@ -31,28 +38,48 @@ def create_pipeline() -> Pipeline:
     return Pipeline(
         [
             Node(
-                train_purchase_models,
-                inputs=[
-                    "features",
-                    "feature_groups",
-                    "raw_manifest",
-                    "params:modelling",
-                    "params:seed",
-                ],
+                nodes.train_purchase_models,
+                inputs=[*_LEARNT_FROM, "training_checkpoints", _PARAMETERS, _SEED],
                 outputs=["purchase_models", "training_history"],
                 name="train_purchase_models",
             ),
             Node(
-                predict_purchases,
-                inputs=["purchase_models", "features", "params:modelling"],
+                nodes.predict_purchases,
+                inputs=[*_ASKED, _PARAMETERS],
                 outputs="purchase_probabilities",
                 name="predict_purchases",
             ),
             Node(
-                ask_next_offers,
-                inputs=["purchase_models", "features", "params:modelling"],
+                nodes.ask_next_offers,
+                inputs=[*_ASKED, _PARAMETERS],
                 outputs="offer_response",
                 name="ask_next_offers",
             ),
+            Node(
+                nodes.compare_candidates,
+                inputs=[*_ASKED, _PARAMETERS, _SEED],
+                outputs="candidate_probabilities",
+                name="compare_candidates",
+            ),
+            Node(
+                nodes.measure_importance,
+                inputs=[*_ASKED, "feature_groups", _PARAMETERS, _SEED],
+                outputs="feature_importance",
+                name="measure_importance",
+            ),
+        ]
+    )
+
+
+def create_search_pipeline() -> Pipeline:
+    """Return the pipeline ``search``."""
+    return Pipeline(
+        [
+            Node(
+                nodes.search_recipes,
+                inputs=[*_LEARNT_FROM, "search_study", _PARAMETERS, _SEED],
+                outputs=["best_parameters", "search_trials"],
+                name="search_recipes",
+            )
         ]
     )

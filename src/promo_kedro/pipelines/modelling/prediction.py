@@ -14,22 +14,26 @@ from promo_kedro.pipelines.modelling.purchase_model import (
     model_for,
     warn_of_strangers,
 )
-from promo_kedro.pipelines.modelling.tensors import (
-    ConsumerItems,
-    read_consumer_items,
-    windows_and_categories,
-)
+from promo_kedro.pipelines.modelling.reading import read_consumer_items, windows_and_categories
+from promo_kedro.pipelines.modelling.tensors import ConsumerItems
 from promo_kedro.types import DataFrame, Table
 
 logger = logging.getLogger(__name__)
 
 
-def read_for(model: PurchaseModel, features: Table, window: int, category: str) -> ConsumerItems:
+def read_for(
+    model: PurchaseModel, features: Table, window: int, category: str, compute: ComputeParameters
+) -> ConsumerItems:
     """Read the steps that a model needs to score what follows training."""
     model.groups.check_columns(features)
-    history = model.architecture.receptive_field
-    items = read_consumer_items(features, model.groups, window, category, history=history)
-    return model.prepared(items)
+    return read_consumer_items(
+        features,
+        model.groups,
+        window,
+        category,
+        history=model.receptive_field,
+        memory_gb=compute.memory_gb,
+    )
 
 
 def predict(
@@ -43,7 +47,7 @@ def predict(
         consumer_items = 0
         for number, category in enumerate(categories, start=1):
             model = model_for(purchase_models, window, category)
-            items = read_for(model, features, window, category)
+            items = read_for(model, features, window, category, compute)
             parts.append(score(model, items, compute).assign(window=window, category=category))
             unknown.update(model.unknown_levels(items))
             consumer_items += len(items)
@@ -74,7 +78,7 @@ def score(model: PurchaseModel, items: ConsumerItems, compute: ComputeParameters
             "split": np.tile(items.splits[scored], len(items)),
             "purchased": items.purchased[:, scored].ravel().astype(np.float64),
             "raw_probability": expit(logits),
-            "probability": model.platt.probability(logits),
+            "probability": model.calibration.chosen.probability(logits),
             "model": model.kind,
         }
     )

@@ -1,4 +1,4 @@
-"""A trained purchase model: network, vocabularies and calibration, and its saved form."""
+"""A trained purchase model: members, stack and calibration; and its saved form."""
 
 import logging
 from collections.abc import Callable
@@ -9,60 +9,47 @@ import numpy as np
 import torch
 
 from promo_kedro.errors import InputError
-from promo_kedro.pipelines.modelling.calibration import Platt
-from promo_kedro.pipelines.modelling.network import Architecture, Inputs, PurchaseNetwork
+from promo_kedro.pipelines.modelling.calibration import Calibration
+from promo_kedro.pipelines.modelling.encoding import encode
+from promo_kedro.pipelines.modelling.inputs import Inputs
+from promo_kedro.pipelines.modelling.networks import Architecture, PurchaseNetwork, build
 from promo_kedro.pipelines.modelling.parameters import ComputeParameters
-from promo_kedro.pipelines.modelling.tensors import ConsumerItems, FeatureGroups, with_category
+from promo_kedro.pipelines.modelling.stacking import Stack
+from promo_kedro.pipelines.modelling.tensors import (
+    ConsumerItems,
+    FeatureGroups,
+    with_category,
+)
 from promo_kedro.pipelines.modelling.training import fabric_for, with_threads
+from promo_kedro.pipelines.modelling.trees import Trees
 from promo_kedro.pipelines.modelling.vocabulary import UNKNOWN, Vocabulary
 from promo_kedro.types import Array
 
 logger = logging.getLogger(__name__)
 
 POOLED = "pooled"
+TREES = "lightgbm"
 
 
 @dataclass(frozen=True)
-class PurchaseModel:
-    """What answers "how likely is this purchase".
+class Member:
+    """A network of the stack."""
 
-    Attributes:
-        kind: ``category`` or ``pooled``.
-        architecture: How to build the network.
-        network: The trained network, on the CPU.
-        vocabularies: One per categorical feature, static and temporal.
-        groups: The features it reads.
-        platt: Its calibration.
-        record: What else the card says: parameters, data hash, seed, history, rows, positives.
-    """
-
-    kind: str
     architecture: Architecture
     network: PurchaseNetwork
-    vocabularies: dict[str, Vocabulary]
-    groups: FeatureGroups
-    platt: Platt
-    record: dict[str, Any]
-
-    def inputs(self, items: ConsumerItems) -> Inputs:
-        """Return the four tensors of consumer-items."""
-        return encode(items, self.groups, self.vocabularies)
-
-    def prepared(self, items: ConsumerItems) -> ConsumerItems:
-        """Add what only the pooled model reads."""
-        return with_category(items) if self.kind == POOLED else items
 
     def logits(self, inputs: Inputs, last: int, compute: ComputeParameters) -> Array:
         """Return raw logits (n, last) of the last steps, in double precision."""
-        return self._in_batches(inputs, compute, lambda batch: self.network(batch, last=last))
+        seen = inputs.last(last - 1 + self.architecture.receptive_field)
+        return self._in_batches(seen, compute, lambda batch: self.network(batch, last=last))
 
     def offer_logits(
-        self, inputs: Inputs, percents: list[float], compute: ComputeParameters
+        self, inputs: Inputs, places: list[int], percents: list[float], compute: ComputeParameters
     ) -> Array:
         """Return raw logits (n, offers) of the last step, each offer put in place of its own."""
-        places = [self.groups.temporal_continuous.index(name) for name in self.groups.offer_inputs]
+        seen = inputs.last(self.architecture.receptive_field)
         return self._in_batches(
-            inputs, compute, lambda batch: self.network.at_last_step(batch, places, percents)
+            seen, compute, lambda batch: self.network.at_last_step(batch, places, percents)
         )
 
     def _in_batches(
@@ -72,49 +59,107 @@ class PurchaseModel:
         self.network.to(fabric.device).eval()
         rows = torch.arange(len(inputs)).split(compute.prediction_batch_size)
         with with_threads(compute), torch.inference_mode(), fabric.autocast():
-            parts = [answer(inputs.rows(at, fabric.device)).cpu() for at in rows]
+            parts = [answer(inputs.rows(at, fabric.device)).float().cpu() for at in rows]
         return torch.cat(parts).double().numpy()
+
+
+@dataclass(frozen=True)
+class PurchaseModel:
+    """What answers "how likely is this purchase".
+
+    Attributes:
+        kind: ``category`` or ``pooled``.
+        networks: Recipe to its trained network, on the CPU.
+        trees: LightGBM, where it is a member of the stack.
+        stack: How the members answer together.
+        calibration: From the stacked logit to a probability.
+        vocabularies: One per categorical feature, static and temporal.
+        groups: The features it reads.
+        record: What else the card says: parameters, data hash, seed, history, rows, positives.
+    """
+
+    kind: str
+    networks: dict[str, Member]
+    trees: Trees | None
+    stack: Stack
+    calibration: Calibration
+    vocabularies: dict[str, Vocabulary]
+    groups: FeatureGroups
+    record: dict[str, Any]
+
+    @property
+    def receptive_field(self) -> int:
+        """Steps that one answer sees, the present one included."""
+        return max(member.architecture.receptive_field for member in self.networks.values())
+
+    @property
+    def offer_places(self) -> list[int]:
+        """Places of the offer inputs among the temporal continuous features."""
+        return [self.groups.temporal_continuous.index(name) for name in self.groups.offer_inputs]
+
+    def inputs(self, items: ConsumerItems) -> Inputs:
+        """Return the four tensors of consumer-items."""
+        return encode(with_category(items), self.groups, self.vocabularies)
+
+    def member_logits(
+        self, inputs: Inputs, last: int, compute: ComputeParameters, names: list[str] | None = None
+    ) -> dict[str, Array]:
+        """Return raw logits (n, last) of the last steps by member; of all without names."""
+        answers = {
+            name: member.logits(inputs, last, compute)
+            for name, member in self.networks.items()
+            if names is None or name in names
+        }
+        if self.trees and (names is None or TREES in names):
+            answers[TREES] = self.trees.logits(inputs, last)
+        return answers
+
+    def logits(self, inputs: Inputs, last: int, compute: ComputeParameters) -> Array:
+        """Return the stacked raw logits (n, last) of the last steps."""
+        return self.stack.logit(self.member_logits(inputs, last, compute, self.stack.members))
+
+    def offer_logits(
+        self, inputs: Inputs, percents: list[float], compute: ComputeParameters
+    ) -> Array:
+        """Return the stacked raw logits (n, offers) of the last step at each offer."""
+        answers = {
+            name: self.networks[name].offer_logits(inputs, self.offer_places, percents, compute)
+            for name in self.stack.members
+            if name in self.networks
+        }
+        if self.trees and TREES in self.stack.members:
+            answers[TREES] = self.trees.at_last_step(inputs, self.offer_places, percents)
+        return self.stack.logit(answers)
 
     def unknown_levels(self, items: ConsumerItems) -> dict[str, int]:
         """Count, per categorical feature, consumer-items with a level never met in training."""
-        counts = {}
+        items, counts = with_category(items), {}
         for name, vocabulary in self.vocabularies.items():
-            unknown = vocabulary.encode(_feature(items, name)) == UNKNOWN
+            unknown = vocabulary.encode(items.categorical(name)) == UNKNOWN
             counts[name] = int(unknown.reshape(len(items), -1).any(axis=1).sum())
         return {name: count for name, count in counts.items() if count}
 
 
-def encode(
-    items: ConsumerItems, groups: FeatureGroups, vocabularies: dict[str, Vocabulary]
-) -> Inputs:
-    """Turn consumer-items into the network's tensors; continuous features are not copied."""
-
-    def indices(names: list[str], shape: tuple[int, ...]) -> torch.Tensor:
-        columns = [vocabularies[name].encode(_feature(items, name)) for name in names]
-        joined = np.stack(columns, axis=-1) if columns else np.empty((*shape, 0), np.int32)
-        return torch.from_numpy(joined)
-
-    count, length = items.purchased.shape
-    return Inputs(
-        indices(groups.static_categorical, (count,)),
-        indices(groups.temporal_categorical, (count, length)),
-        torch.from_numpy(items.static_continuous),
-        torch.from_numpy(items.temporal_continuous),
-    )
-
-
 def to_saved(model: PurchaseModel) -> dict[str, Any]:
     """Return the weights as numpy arrays and everything else as a JSON card."""
+    tensors = {
+        f"{recipe}/{name}": value.cpu().numpy()
+        for recipe, member in model.networks.items()
+        for name, value in member.network.state_dict().items()
+    }
+    if model.trees:
+        tensors[TREES] = model.trees.to_array()
     return {
-        "tensors": {
-            name: value.cpu().numpy() for name, value in model.network.state_dict().items()
-        },
+        "tensors": tensors,
         "card": {
             "kind": model.kind,
-            "architecture": asdict(model.architecture),
+            "architectures": {
+                name: asdict(member.architecture) for name, member in model.networks.items()
+            },
+            "stack": model.stack.to_card(),
+            "calibration": model.calibration.to_card(),
             "features": asdict(model.groups),
             "vocabularies": {name: list(v.levels) for name, v in model.vocabularies.items()},
-            "calibration": asdict(model.platt),
             **model.record,
         },
     }
@@ -126,19 +171,19 @@ def from_saved(saved: dict[str, Any], name: str) -> PurchaseModel:
     Raises:
         InputError: The card lacks an entry or does not fit the weights.
     """
-    card = dict(saved["card"])
+    card, tensors = dict(saved["card"]), saved["tensors"]
     try:
-        architecture = Architecture(**card.pop("architecture"))
-        network = PurchaseNetwork(architecture)
-        weights = {key: torch.from_numpy(np.array(v)) for key, v in saved["tensors"].items()}
-        network.load_state_dict(weights)
         return PurchaseModel(
             kind=card.pop("kind"),
-            architecture=architecture,
-            network=network.eval(),
+            networks={
+                recipe: _restored(Architecture(**drawn), recipe, tensors)
+                for recipe, drawn in card.pop("architectures").items()
+            },
+            trees=Trees.from_array(tensors[TREES]) if TREES in tensors else None,
+            stack=Stack.from_card(card.pop("stack")),
+            calibration=Calibration.from_card(card.pop("calibration")),
             vocabularies={k: Vocabulary(tuple(v)) for k, v in card.pop("vocabularies").items()},
             groups=FeatureGroups(**card.pop("features")),
-            platt=Platt(**card.pop("calibration")),
             record=card,
         )
     except (KeyError, TypeError, RuntimeError) as error:
@@ -147,6 +192,18 @@ def from_saved(saved: dict[str, Any], name: str) -> PurchaseModel:
             f"purchase_models, {name}: card and weights do not make a model ({reason}). "
             "Run `kedro run --pipeline=modelling` to train it anew."
         ) from error
+
+
+def _restored(architecture: Architecture, recipe: str, tensors: dict[str, Array]) -> Member:
+    network, start = build(architecture), f"{recipe}/"
+    network.load_state_dict(
+        {
+            name.removeprefix(start): torch.from_numpy(np.array(values))
+            for name, values in tensors.items()
+            if name.startswith(start)
+        }
+    )
+    return Member(architecture, network.eval())
 
 
 def model_for(purchase_models: dict[str, Any], window: int, category: str) -> PurchaseModel:
@@ -192,5 +249,9 @@ def with_record(model: PurchaseModel, **entries: Any) -> PurchaseModel:
     return replace(model, record={**model.record, **entries})
 
 
-def _feature(items: ConsumerItems, name: str) -> Any:
-    return items.static_categorical.get(name) or items.temporal_categorical[name]
+def saved_models(models: dict[str, PurchaseModel], data_hash: str) -> dict[str, Any]:
+    """Return the models in the form that is stored, each card with the raw data's hash."""
+    return {
+        name: to_saved(with_record(model, raw_data_hash=data_hash))
+        for name, model in models.items()
+    }

@@ -28,6 +28,11 @@ class Vocabulary:
         codes = feature.codes if feature.codes.ndim == 1 else feature.codes[:, positions]
         return cls(tuple(sorted(feature.levels[code] for code in np.unique(codes) if code >= 0)))
 
+    @classmethod
+    def joined(cls, parts: "list[Vocabulary]") -> Self:
+        """Unite the levels of several sets of consumer-items."""
+        return cls(tuple(sorted({level for part in parts for level in part.levels})))
+
     @property
     def size(self) -> int:
         """Number of indices, the unknown one included."""
