@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
-from promo_kedro.pipelines.thresholding.f1 import expected_f1, f1, observed_f1
+from promo_kedro.pipelines.thresholding.f1 import expected_f1, f1, observed_f1, ratio_f1
 
 probability = st.sampled_from([0.0, 0.01, 0.1, 0.25, 0.25, 0.5, 0.9, 1.0])
 
@@ -65,15 +65,32 @@ def test_expected_f1_is_the_average_over_all_outcomes(values, zero_division):
         assert scores[k] == pytest.approx(by_outcomes(ranked, chosen, zero_division), abs=1e-14)
 
 
-@settings(max_examples=15, deadline=None)
-@given(st.lists(probability, min_size=1, max_size=6), st.sampled_from([0.0, 1.0]))
-def test_no_other_subset_beats_the_best_top_k(values, zero_division):
+@settings(max_examples=60, deadline=None)
+@given(st.lists(probability, min_size=1, max_size=8), st.sampled_from([0.0, 1.0]))
+def test_no_subset_of_any_shape_beats_the_best_top_k(values, zero_division):
+    """All 2ⁿ subsets, each over all 2ⁿ outcomes."""
     ranked = np.sort(values)[::-1]
+    every = np.array(list(product([0, 1], repeat=len(ranked))))
+    chance = np.where(every, ranked, 1 - ranked).prod(axis=1)
+    sizes = every.sum(axis=1)
+    scores = chance @ f1(every @ every.T, sizes[None, :], sizes[:, None], zero_division)
     best = expected_f1(ranked[:, None], zero_division).max()
-    subsets = np.array(list(product([0, 1], repeat=len(ranked))))
-    assert best == pytest.approx(
-        max(by_outcomes(ranked, subset, zero_division) for subset in subsets), abs=1e-14
-    )
+    assert best == pytest.approx(scores.max(), abs=1e-14)
+
+
+def test_the_ratio_is_expected_hits_over_expected_size():
+    ranked = np.array([0.5, 0.3, 0.2])
+    expected = [0, 2 * 0.5 / (1 + 1), 2 * 0.8 / (2 + 1), 2 * 1.0 / (3 + 1)]
+    np.testing.assert_allclose(ratio_f1(ranked[:, None])[:, 0], expected)
+
+
+def test_the_ratio_nears_the_expectation_as_items_grow_in_number():
+    rng = np.random.default_rng(9)
+    errors = []
+    for items in (10, 100, 1000):
+        ranked = -np.sort(-rng.beta(0.6, 3, (items, 20)), axis=0)
+        errors.append(np.abs(ratio_f1(ranked) - expected_f1(ranked))[items // 5 :].max())
+    assert errors[0] > 5 * errors[1] > 25 * errors[2]
 
 
 def test_a_consumer_with_hundreds_of_items_agrees_with_quadrature():

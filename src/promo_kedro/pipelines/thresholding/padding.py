@@ -69,7 +69,8 @@ def for_each_block(
 
     The blocks together hold every group once, largest groups first. No column is under half
     its block's width, so little of a block is padding. Blocks are made when their turn comes:
-    beyond the arguments, memory is one sorting order and one block per thread.
+    beyond the arguments, memory is one block per thread, and a sorting order where the rows of
+    a group do not stand together.
 
     Args:
         groups: (rows,) group codes, 0 … G − 1.
@@ -78,15 +79,16 @@ def for_each_block(
             there, since it lets other threads run during large array operations.
         threads: how many; None for every core this process may use.
     """
-    in_order = bool(np.all(groups[1:] >= groups[:-1]))
-    order = np.arange(len(groups)) if in_order else np.argsort(groups, kind="stable")
+    grouped = bool(np.all(groups[1:] >= groups[:-1]))
+    order = None if grouped else np.argsort(groups, kind="stable")
     sizes = np.bincount(groups)
     starts = np.cumsum(sizes) - sizes
 
     def serve(members: Array) -> None:
         places = np.arange(sizes[members[0]])
         filled = places < sizes[members][:, None]
-        rows = order[np.where(filled, starts[members][:, None] + places, 0)]
+        rows = np.where(filled, starts[members][:, None] + places, 0)
+        rows = rows if order is None else order[rows]
         values = np.where(filled, probabilities[rows], -1.0)  # empty places sort last
         falling = np.argsort(-values, axis=1, kind="stable")
         work(
