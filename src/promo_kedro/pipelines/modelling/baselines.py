@@ -183,11 +183,11 @@ class LogisticRegression:
         return answers
 
     def design(self, cells: Array) -> sparse.csr_matrix:
-        """Return rows (m, columns) of the regression; an unknown level has no column of its own."""
+        """Return rows (m, columns) of the regression; a level that training never met adds nothing."""
         split = len(self.levels)
         numbers = np.clip((cells[:, split:] - self.mean) * self.scale, -self.limit, self.limit)
         indices = cells[:, :split].astype(np.int64)
-        known = (indices > 0) & (indices < self.levels)
+        known = indices < self.levels
         first = numbers.shape[1] + np.cumsum(self.levels) - self.levels
         columns = np.concatenate(
             [np.broadcast_to(np.arange(numbers.shape[1]), numbers.shape), first + indices * known],
