@@ -183,7 +183,7 @@ class LogisticRegression:
         return answers
 
     def design(self, cells: Array) -> sparse.csr_matrix:
-        """Return rows (m, columns) of the regression; a level that training never met adds nothing."""
+        """Return rows (m, columns) of the regression; a level not met in training adds nothing."""
         split = len(self.levels)
         numbers = np.clip((cells[:, split:] - self.mean) * self.scale, -self.limit, self.limit)
         indices = cells[:, :split].astype(np.int64)
