@@ -10,84 +10,29 @@ import torch
 from sklearn.metrics import log_loss
 from torch.optim.swa_utils import AveragedModel
 
-from promo_kedro.datasets import CheckpointsDataset
 from promo_kedro.errors import InputError
-from promo_kedro.pipelines.modelling.inputs import Inputs
-from promo_kedro.pipelines.modelling.networks import Architecture, build
-from promo_kedro.pipelines.modelling.parameters import ComputeParameters, TrainingParameters
-from promo_kedro.pipelines.modelling.resumption import fingerprint
+from promo_kedro.pipelines.modelling.parameters import TrainingParameters
+from promo_kedro.pipelines.modelling.schedules import OPTIMIZERS as OPTIMIZER_CLASSES
 from promo_kedro.pipelines.modelling.training import (
     Course,
-    Lesson,
     batch_size_for,
     fabric_for,
     fit_network,
     reproducible,
 )
 
-ROWS, STEPS = 64, 8
-CPU = ComputeParameters(accelerator="cpu", threads=1)
-OPTIMIZERS, SCHEDULERS = ["adam", "rmsprop"], ["plateau", "cyclic"]
-AVERAGES = ["none", "swa", "best_checkpoints"]
-
-
-def lesson_of(seed=0, masked=False, noise=0.5):
-    """Purchases follow the first temporal input, and the consumer-item's first static one."""
-    draw = torch.Generator().manual_seed(seed)
-    temporal = torch.randn(ROWS, STEPS + 1, 2, generator=draw)
-    static = torch.randn(ROWS, 1, generator=draw)
-    level = torch.randint(0, 3, (ROWS, 1), generator=draw)
-    chance = 2 * temporal[..., 0] + static - 1
-    chance += noise * torch.randn(ROWS, STEPS + 1, generator=draw)
-    counted = torch.ones(ROWS, STEPS)
-    if masked:
-        first = torch.randint(0, STEPS, (ROWS, 1), generator=draw)
-        counted = (torch.arange(STEPS) >= first).float()
-    return Lesson(
-        name="Bakery",
-        inputs=Inputs(level, torch.zeros(ROWS, STEPS + 1, 0, dtype=torch.long), static, temporal),
-        purchased=(chance > 0).float(),
-        counted=counted,
-        deciders=torch.arange(0, ROWS, 2),
-        training_steps=STEPS,
-        validation_step=STEPS,
-        history=STEPS,
-    )
-
-
-def network_of(name="ours", seed=1, dropout=0.1):
-    architecture = Architecture(
-        name=name,
-        static_levels=[3],
-        temporal_levels=[],
-        static_continuous=1,
-        temporal_continuous=2,
-        offers=[0],
-        kernel_size=2,
-        dilations=[1],
-        channels=6,
-        dense_units=[6],
-        embedding_size=2,
-        dropout=dropout,
-        input_limit=8.0,
-    )
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        return build(architecture)
-
-
-def recipe(**changes):
-    basis = {"batch_size": 16, "min_batches": 1, "max_epochs": 4, "learning_rate": 0.01}
-    return TrainingParameters(**basis | {"swa_learning_rate": 0.005} | changes)
-
-
-def fitted(network, lesson, training, compute=CPU, **more):
-    with reproducible(5, compute):
-        return fit_network(network, lesson, training, compute, **more)
-
-
-def same_weights(left, right):
-    return all(map(torch.equal, left.state_dict().values(), right.state_dict().values()))
+from .lessons import (
+    AVERAGES,
+    CPU,
+    OPTIMIZERS,
+    SCHEDULERS,
+    STEPS,
+    fitted,
+    lesson_of,
+    network_of,
+    recipe,
+    same_weights,
+)
 
 
 @pytest.mark.parametrize("start", ["scratch", "pooled"])
@@ -133,19 +78,18 @@ def test_losses_are_scikit_learns(masked):
     assert zeroth["train_loss"] == pytest.approx(expected, rel=1e-5)
 
 
-def test_one_batch_of_all_is_plain_gradient_descent_on_the_mean():
-    """RMSProp's first step has the sign of the gradient, whose size is that of the masked mean."""
+def test_an_update_follows_the_gradient_of_the_mean_over_counted_cells(monkeypatch):
+    """Plain gradient descent, whose step shows the gradient's size as well."""
+    monkeypatch.setitem(OPTIMIZER_CLASSES, "adam", torch.optim.SGD)
     lesson, network = lesson_of(masked=True), network_of("figure1")
-    oracle = deepcopy(network).train()
-    logits = oracle(lesson.inputs.steps(0, STEPS))
+    oracle = deepcopy(network)
     chosen = lesson.counted > 0
-    loss = torch.nn.BCEWithLogitsLoss()(logits[chosen], lesson.purchased[:, :STEPS][chosen])
-    loss.backward()
-    training = recipe(batch_size=ROWS, max_epochs=1, optimizer="rmsprop", weight_decay=0)
-    torch.optim.RMSprop(oracle.parameters(), lr=training.learning_rate).step()
-    fitted(network, lesson, training)
+    logits = oracle(lesson.inputs.steps(0, STEPS))[chosen]
+    torch.nn.BCEWithLogitsLoss()(logits, lesson.purchased[:, :STEPS][chosen]).backward()
+    fitted(network, lesson, recipe(batch_size=len(chosen), max_epochs=1, learning_rate=0.5))
     for found, expected in zip(network.parameters(), oracle.parameters(), strict=True):
-        torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-5)
+        step = -0.5 * (expected.grad + 1e-5 * expected)
+        torch.testing.assert_close(found, expected + step, rtol=1e-5, atol=1e-6)
 
 
 def test_masked_cells_do_not_matter():
@@ -280,77 +224,6 @@ def test_no_deciders_at_all_trains_a_few_epochs():
     history = fitted(network_of(), lesson, recipe(stop_patience=2))
     assert [epoch["weight"] for epoch in history] == [0, 1]
     assert np.isnan(history[0]["validation_loss"])
-
-
-class PowerCutError(Exception):
-    """Ends a training between two epochs."""
-
-
-@pytest.mark.parametrize("at", [2, 5], ids=["midway", "after the last epoch"])
-@pytest.mark.parametrize(
-    ("optimizer", "scheduler", "averaging"), product(OPTIMIZERS, SCHEDULERS, AVERAGES)
-)
-def test_an_interrupted_training_ends_with_the_same_weights(
-    optimizer, scheduler, averaging, at, tmp_path
-):
-    lesson = lesson_of(masked=True)
-    training = recipe(
-        optimizer=optimizer,
-        scheduler=scheduler,
-        averaging=averaging,
-        start="pooled",
-        max_epochs=5,
-        plateau_patience=0,
-        swa_start=0.2,
-        cycle_epochs=1.5,
-    )
-
-    def run(folder, cut_after=None):
-        network, seen = network_of(dropout=0.3), []
-
-        def cut(epoch, _):
-            seen.append(epoch)
-            if epoch == cut_after:
-                raise PowerCutError
-
-        checkpoints = CheckpointsDataset(path=str(tmp_path / folder)).load()
-        with reproducible(5, CPU):
-            progress = checkpoints.part("Bakery", fingerprint(network, lesson, training, CPU))
-            history = fit_network(network, lesson, training, CPU, progress, cut)
-            return network, history, seen, torch.rand(1), progress.load()["average"]
-
-    network, history, _, drawn, average = run("whole")
-    with pytest.raises(PowerCutError):
-        run("cut", cut_after=at)
-    network_again, history_again, seen, drawn_again, average_again = run("cut")
-    assert seen == list(range(at + 1, 6))
-    assert same_weights(network, network_again)
-    assert torch.equal(drawn, drawn_again)
-    torch.testing.assert_close(average, average_again, rtol=0, atol=0)
-    clock = {"seconds": 0, "samples_per_second": 0}
-    assert [one | clock for one in history] == [one | clock for one in history_again]
-
-
-def test_fingerprints_differ_with_all_that_matters():
-    lesson, network, training = lesson_of(), network_of(), recipe()
-    torch.manual_seed(3)
-    first = fingerprint(network, lesson, training, CPU)
-    assert fingerprint(network_of(), lesson_of(), recipe(), CPU) == first
-    purchased = lesson.purchased.clone()
-    purchased[0, 0] = 1 - purchased[0, 0]
-    deciders = replace(lesson, deciders=lesson.deciders[1:])
-    others = [
-        fingerprint(network_of(seed=2), lesson, training, CPU),
-        fingerprint(network_of("figure1"), lesson, training, CPU),
-        fingerprint(network, replace(lesson, purchased=purchased), training, CPU),
-        fingerprint(network, lesson_of(masked=True), training, CPU),
-        fingerprint(network, deciders, training, CPU),
-        fingerprint(network, lesson, recipe(weight_decay=0.1), CPU),
-        fingerprint(network, lesson, training, CPU.model_copy(update={"threads": 2})),
-    ]
-    torch.manual_seed(4)
-    others.append(fingerprint(network, lesson, training, CPU))
-    assert len({first, *others}) == 9
 
 
 def test_the_same_seed_gives_the_same_weights():

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from math import ceil, isfinite
 from time import perf_counter
-from typing import Any
+from typing import Any, cast
 
 import torch
 from lightning_fabric import Fabric
@@ -121,7 +121,8 @@ def fit_network(
         training: The recipe.
         compute: Where the arithmetic runs.
         progress: Goes on from the state found there, and keeps it after every epoch.
-        on_epoch: Called with each epoch and its validation loss; may raise to stop training.
+        on_epoch: Called with each epoch and its validation loss; may raise to stop training. On
+            several devices it is called for all epochs at the end.
 
     Returns:
         One record per epoch: losses, the learning rate of its last update, seconds, samples
@@ -133,6 +134,14 @@ def fit_network(
     # One draw, and everything else from it: whatever is interrupted, what the caller draws
     # afterwards stays the same.
     seed = int(torch.randint(2**62, ()))
+    if compute.devices > 1:
+        from promo_kedro.pipelines.modelling.distributed import fit_on_devices
+
+        history = fit_on_devices(network, lesson, training, compute, progress, seed)
+        for record in history:
+            if on_epoch and record["epoch"]:
+                on_epoch(record["epoch"], record["validation_loss"])
+        return history
     with torch.random.fork_rng():
         course = Course(fabric_for(compute), network, lesson, training, compute, seed)
         course.begin(progress.load() if progress else None)
@@ -265,18 +274,21 @@ class Course:
         total = torch.zeros((), device=device)
         self.module.train()
         for rows in self._order(len(lessons)).split(self.batch_size):
-            logits = self.module(*_tensors(lessons.rows(rows, device)))
-            target = self.lesson.purchased[rows, : self.lesson.training_steps].to(device)
+            mine = self._mine(rows)
+            logits = self.module(*_tensors(lessons.rows(mine, device)))
+            target = self.lesson.purchased[mine, : self.lesson.training_steps].to(device)
             summed = binary_cross_entropy_with_logits(
-                logits, target, self.lesson.counted[rows].to(device), reduction="sum"
+                logits, target, self.lesson.counted[mine].to(device), reduction="sum"
             )
             self.optimizer.zero_grad()
-            self.fabric.backward(summed / (len(rows) * cells_per_row))
+            # Several devices average their gradients; times their number gives the sum.
+            weight = self.fabric.world_size / (len(rows) * cells_per_row)
+            self.fabric.backward(summed * weight)
             self.stepper.step()
             total += summed.detach()
             rate = self.schedule.rate
             self.schedule.after_batch()
-        return total.item() / self.cells, rate
+        return self._over_devices(total) / self.cells, rate
 
     def _order(self, count: int) -> Tensor:
         """Return the rows in this epoch's order, and seed what else the epoch draws.
@@ -285,8 +297,16 @@ class Course:
         """
         generator = torch.Generator().manual_seed(self.seed + self.epoch)
         order = torch.randperm(count, generator=generator)
-        torch.manual_seed(int(torch.randint(2**62, (), generator=generator)))
+        own = int(torch.randint(2**62, (), generator=generator)) + self.fabric.global_rank
+        torch.manual_seed(own)
         return order
+
+    def _mine(self, rows: Tensor) -> Tensor:
+        """Return this device's share of some rows: all of them where it is the only one."""
+        return rows[self.fabric.global_rank :: self.fabric.world_size]
+
+    def _over_devices(self, total: Tensor) -> float:
+        return cast("Tensor", self.fabric.all_reduce(total, reduce_op="sum")).item()
 
     def _record(self, train_loss: float, rate: float, seconds: float) -> float:
         """Judge the weights as they are; return their validation loss."""
@@ -338,14 +358,14 @@ class Course:
         total = torch.zeros((), device=device)
         self.module.eval()
         with torch.inference_mode():
-            for part in rows.split(self.evaluation_batch):
+            for part in map(self._mine, rows.split(self.evaluation_batch)):
                 total += binary_cross_entropy_with_logits(
                     self.module(*_tensors(inputs.rows(part, device)), last=target.shape[1]),
                     target[part].to(device),
                     counted[part].to(device),
                     reduction="sum",
                 )
-        return total.item() / cells if cells else float("nan")
+        return self._over_devices(total) / cells if cells else float("nan")
 
 
 class _OfTensors(nn.Module):
