@@ -223,16 +223,67 @@ class OfferResponse(_PandasTable):
 
 
 class TrainingHistory(_PandasTable):
-    """Losses epoch by epoch."""
+    """Losses epoch by epoch; ``weight`` is the epoch's share in the weights that were kept."""
 
     window: int
     category: str
+    recipe: str
     epoch: int
     train_loss: float
     validation_loss: float = pp.Field(nullable=True)
     learning_rate: float
     seconds: float
     samples_per_second: float
+    weight: float = _probability()
+
+
+class CandidateProbabilities(_PandasTable):
+    """What simpler models, and the parts of the model in use, say of the test step."""
+
+    window: int
+    customer_id: int
+    item_id: int
+    step: int
+    category: str
+    split: str = pp.Field(isin=["test"])
+    purchased: float = pp.Field(isin=[0, 1])
+    candidate: str
+    probability: float = _probability()
+
+
+class FeatureImportance(_PandasTable):
+    """How much the log loss of the test step rises without a family of features."""
+
+    window: int
+    category: str
+    group: str
+    features: int
+    log_loss: float
+    log_loss_permuted: float
+    increase: float
+
+
+class SearchTrials(_PandasTable):
+    """The trials of a hyperparameter search, the recipe it started from first."""
+
+    number: int
+    state: str = pp.Field(isin=["complete", "stopped early", "failed"])
+    value: float = pp.Field(nullable=True)
+    seconds: float
+    epochs: int
+    optimizer: str
+    scheduler: str
+    averaging: str
+    learning_rate: float
+    weight_decay: float
+    max_epochs: int
+    batch_size: int
+    channels: int
+    kernel_size: int
+    dilations: str
+    dense_units: str
+    embedding_size: int
+    dropout: float
 
 
 class ConsumerCutoffs(_PandasTable):
@@ -397,6 +448,69 @@ class ModelResults(_PandasTable):
     average_elasticity: float = pp.Field(nullable=True)
     weighted_offer_percent: float = pp.Field(nullable=True)
     r2: float = pp.Field(nullable=True)
+
+
+class ModelResultsSpread(_PandasTable):
+    """Mean and spread of the results over the windows; figures of small groups are missing."""
+
+    category: str
+    metric: str
+    windows: pd.Int64Dtype = pp.Field(nullable=True)
+    mean: float = pp.Field(nullable=True)
+    spread: float = pp.Field(nullable=True)
+    lowest: float = pp.Field(nullable=True)
+    highest: float = pp.Field(nullable=True)
+
+
+class TrueProbabilities(_PandasTable):
+    """What was true of the test rows, where the truth is known."""
+
+    window: int
+    customer_id: int
+    item_id: int
+    step: int
+    category: str
+    split: str = pp.Field(isin=["test"])
+    purchased: float = pp.Field(isin=[0, 1])
+    candidate: str = pp.Field(isin=["truth_observable", "truth_whole"])
+    probability: float = _probability()
+
+
+class ModelComparison(_PandasTable):
+    """The model in use beside simpler ones and the truth; figures of small groups are missing."""
+
+    window: int
+    category: str
+    candidate: str
+    rows: pd.Int64Dtype = pp.Field(nullable=True)
+    positives: pd.Int64Dtype = pp.Field(nullable=True)
+    prevalence: float = pp.Field(nullable=True)
+    log_loss: float = pp.Field(nullable=True)
+    skill_prevalence: float = pp.Field(nullable=True)
+    average_precision: float = pp.Field(nullable=True)
+    expected_calibration_error: float = pp.Field(nullable=True)
+    skill_truth: float = pp.Field(nullable=True)
+    loss_above_in_use: float = pp.Field(nullable=True)
+    loss_above_in_use_se: float = pp.Field(nullable=True)
+    in_use: pd.BooleanDtype = pp.Field(nullable=True)
+
+
+class CutoffComparison(_PandasTable):
+    """The ways to cut, on the same rows; figures of small groups are missing."""
+
+    window: int
+    category: str
+    method: str
+    consumers: pd.Int64Dtype = pp.Field(nullable=True)
+    mean_f1: float = pp.Field(nullable=True)
+    mean_f1_buyers: float = pp.Field(nullable=True)
+    expected_f1: float = pp.Field(nullable=True)
+    realised_minus_expected: float = pp.Field(nullable=True)
+    realised_minus_expected_se: float = pp.Field(nullable=True)
+    precision: float = pp.Field(nullable=True)
+    recall: float = pp.Field(nullable=True)
+    f1: float = pp.Field(nullable=True)
+    chosen: pd.BooleanDtype = pp.Field(nullable=True)
 
 
 class OfferValue(pp.DataFrameModel):

@@ -35,12 +35,19 @@ def make_run(categories=CATEGORIES, consumers=60, items=6, seed=1):
             )
         )
     pairs = pd.concat(frames, ignore_index=True)
+    probabilities = np.random.default_rng(seed + 1)
     pairs["true"] = _sigmoid(rng.normal(-2.2, 1.2, len(pairs)))
     pairs["price"] = rng.gamma(4, 2, len(pairs)).round(2)
     pairs["reference_offer"] = rng.choice([0, 10, 15, 20, 30], len(pairs)).astype(float)
+    said = _probabilities(pairs, rng)
     return SimpleNamespace(
         pairs=pairs,
-        purchase_probabilities=_probabilities(pairs, rng),
+        purchase_probabilities=said,
+        candidate_probabilities=_candidates(said, probabilities),
+        feature_importance=_importance([*categories, "All"], probabilities),
+        offer_response=_response(pairs),
+        cutoff_candidates=_cutoff_candidates(pairs, probabilities),
+        purchase_models=_models(categories),
         consumer_cutoffs=_cutoffs(pairs, rng),
         purchase_predictions=_predictions(pairs, rng),
         elasticity_curves=_curves(categories),
@@ -83,6 +90,80 @@ def _probabilities(pairs, rng):
             )
         )
     return pd.concat(steps, ignore_index=True)
+
+
+def _candidates(said, rng):
+    """Noisier and noisier forms of the model in use, and the share bought."""
+    scored = said[said["split"] != "next"].drop(columns=["raw_probability", "model"])
+    logit = np.log(scored["probability"] / (1 - scored["probability"]))
+    noise = {"ours": 0.0, "lightgbm": 0.6, "logistic_regression": 0.9, "personal_frequency": 1.3}
+    parts = [
+        scored.assign(candidate=name, probability=_sigmoid(logit + rng.normal(0, wide, len(logit))))
+        for name, wide in noise.items()
+    ]
+    share = scored["purchased"].mean()
+    return pd.concat([*parts, scored.assign(candidate="prevalence", probability=share)])
+
+
+def _importance(categories, rng):
+    rows = [
+        {
+            "window": 0,
+            "category": category,
+            "group": family,
+            "features": 3,
+            "log_loss": 0.4,
+            "log_loss_permuted": 0.4 + rise,
+            "increase": rise,
+        }
+        for category in categories
+        for family, rise in zip(("own_history", "offers", "calendar"), rng.random(3), strict=True)
+    ]
+    return pd.DataFrame(rows)
+
+
+def _response(pairs):
+    parts = [
+        pairs[["customer_id", "item_id", "category"]].assign(
+            offer_percent=offer, probability=_sigmoid(np.log(pairs["true"]) + 0.02 * offer)
+        )
+        for offer in (0.0, 10.0, 20.0, 30.0)
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _cutoff_candidates(pairs, rng):
+    keys = pairs[["customer_id", "category"]].drop_duplicates()
+    return pd.concat(
+        [
+            keys.assign(
+                window=0,
+                split=split,
+                method=method,
+                cutoff=rng.beta(3, 8, len(keys)),
+                expected_f1=rng.random(len(keys)),
+            )
+            for split in ("test", "next")
+            for method in ("expected_f1", "global")
+        ]
+    )
+
+
+def _models(categories):
+    """Cards only; the last category has no model of its own."""
+    card = {
+        "kind": "category",
+        "architectures": {"ours": {"name": "ours", "kernel_size": 3, "dilations": [1, 2, 4]}},
+        "recipes": {"ours": {"training": {"start": "pooled", "mask_before_first_purchase": True}}},
+        "stack": {"weights": {"ours": 1.0}, "reason": "the only member"},
+        "calibration": {"chosen": {"kind": "beta"}, "reason": "lowest loss on held-out consumers"},
+        "consumer_items": 360,
+        "positives": 1234,
+    }
+    pooled = {**card, "kind": "pooled", "serves": {categories[-1]: "41 purchases, not 200"}}
+    named = {f"window=0/category={name}": card for name in categories[:-1]}
+    named["window=0/pooled"] = pooled
+    return {name: {"card": card, "tensors": {}} for name, card in named.items()}
 
 
 def _cutoffs(pairs, rng):
@@ -253,6 +334,7 @@ def _history(categories, rng):
                 {
                     "window": 0,
                     "category": category,
+                    "recipe": recipe,
                     "epoch": epoch,
                     "train_loss": 0.3 * np.exp(-epoch / 4) + 0.2,
                     "validation_loss": 0.3 * np.exp(-epoch / 3) + 0.21 + 0.004 * epoch,
@@ -262,6 +344,7 @@ def _history(categories, rng):
                 }
             )
             for category in categories
+            for recipe in ("ours", "figure1")
         ]
     )
 

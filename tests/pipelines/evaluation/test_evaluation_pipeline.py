@@ -7,7 +7,8 @@ from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 from pydantic import ValidationError
 
-from promo_kedro.datasets import CSVDataset, FigureDataset, JSONDataset, TextDataset
+from promo_kedro import schemas
+from promo_kedro.datasets import CSVDataset, FigureDataset, JSONDataset, ParquetDataset, TextDataset
 from promo_kedro.pipelines.evaluation import create_pipeline
 from promo_kedro.pipelines.evaluation.parameters import EvaluationParameters
 
@@ -27,6 +28,8 @@ def test_the_parameters_file_and_the_defaults_agree(base_parameters):
         {"uniform_offers": [100]},
         {"selection_draws": 1},
         {"modus": "exact"},
+        {"cutoff_method": "best"},
+        {"truth_draws": 0},
     ],
 )
 def test_parameters_out_of_bounds_are_refused(wrong):
@@ -34,9 +37,9 @@ def test_parameters_out_of_bounds_are_refused(wrong):
         EvaluationParameters(**wrong)
 
 
-def test_only_the_scoring_node_reads_the_truth():
+def test_only_scoring_nodes_read_the_truth():
     readers = [node.name for node in create_pipeline().nodes if "truth" in node.inputs]
-    assert readers == ["value_offers"]
+    assert sorted(readers) == ["ask_the_truth", "value_offers"]
 
 
 def test_a_run_without_truth_writes_everything(tmp_path, made_up_run, evaluation_parameters):
@@ -57,7 +60,7 @@ def test_a_run_without_truth_writes_everything(tmp_path, made_up_run, evaluation
     catalog = DataCatalog({**inputs, **outputs, "truth": _Absent()})
     SequentialRunner().run(pipeline, catalog)
 
-    assert len(list(tmp_path.glob("*_plot.png"))) == 7
+    assert len(list(tmp_path.glob("*_plot.png"))) == 11
     results = json.loads((tmp_path / "model_results.json").read_text())
     written = pd.read_csv(tmp_path / "model_results.csv")
     assert len(results["rows"]) == len(written)
@@ -65,9 +68,26 @@ def test_a_run_without_truth_writes_everything(tmp_path, made_up_run, evaluation
     assert written.query("category == 'Grocery'")["sample_size"].tolist() == [360, 360]
     tiny = [row for row in results["rows"] if row["category"] == "Tiny"]
     assert [row["consumers"] for row in tiny] == [4, 4]
+    comparison = json.loads((tmp_path / "model_comparison.json").read_text())
+    assert not comparison["truth_known"]
+    assert {row["skill_truth"] for row in comparison["rows"]} == {None}
+    cutoffs = pd.read_csv(tmp_path / "cutoff_comparison.csv")
+    assert cutoffs.query("category == 'Tiny'")["f1"].isna().all()
+    assert cutoffs.query("category == 'All' and chosen")["method"].tolist() == ["expected_f1"]
+    assert "## Grocery" in (tmp_path / "model_cards.md").read_text()
+    for name, schema in _SCHEMAS.items():
+        schema.validate(catalog.load(name))
     value = json.loads((tmp_path / "offer_value.json").read_text())
     assert value["rows"] == []
-    assert (tmp_path / "report.html").read_text().count("data:image/png;base64,iVBOR") == 7
+    assert (tmp_path / "report.html").read_text().count("data:image/png;base64,iVBOR") == 11
+
+
+_SCHEMAS = {
+    "model_comparison": schemas.ModelComparison,
+    "cutoff_comparison": schemas.CutoffComparison,
+    "model_results_spread": schemas.ModelResultsSpread,
+    "true_probabilities": schemas.TrueProbabilities,
+}
 
 
 class _Absent(MemoryDataset):
@@ -83,8 +103,10 @@ class _Absent(MemoryDataset):
 def _output(folder, name):
     if name.endswith("_plot"):
         return FigureDataset(filepath=str(folder / f"{name}.png"), save_args={"format": "png"})
-    if name == "report":
-        return TextDataset(filepath=str(folder / "report.html"))
+    if name in ("report", "model_cards"):
+        return TextDataset(filepath=str(folder / f"{name}.{'html' if name == 'report' else 'md'}"))
+    if name == "true_probabilities":
+        return ParquetDataset(filepath=str(folder / f"{name}.parquet"))
     if name.endswith("_json"):
         return JSONDataset(filepath=str(folder / f"{name.removesuffix('_json')}.json"))
     return CSVDataset(filepath=str(folder / f"{name}.csv"), save_args={"index": False})

@@ -152,9 +152,13 @@ def test_a_calibrated_model_lies_on_the_line():
 def test_training_history_marks_the_best_epoch(made_up_run):
     figure = plot_training_history(made_up_run.training_history)
     assert "pooled" in _titles(figure)
-    train, validation, best = figure.axes[0].lines
+    train, validation, best, *other_recipe = figure.axes[0].lines
     assert best.get_xdata()[0] == validation.get_xdata()[np.argmin(validation.get_ydata())]
     assert len(train.get_xdata()) == 10
+    assert len(other_recipe) == 3
+    legend = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert legend == ["ours", "figure1", "training steps"]
+    assert other_recipe[0].get_color() != train.get_color() == validation.get_color()
     _draws_without_error(figure)
 
 

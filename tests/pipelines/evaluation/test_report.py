@@ -7,7 +7,9 @@ import pytest
 
 from promo_kedro.pipelines.evaluation import nodes
 from promo_kedro.pipelines.evaluation.documents import json_rows
-from promo_kedro.pipelines.evaluation.report import results_text, set_aside, written
+from promo_kedro.pipelines.evaluation.report import results_text, set_aside
+from promo_kedro.pipelines.evaluation.truth import no_truth
+from promo_kedro.pipelines.evaluation.wording import written
 
 RAW_HASH = "0f" * 32
 PNG = b"\x89PNG pretend"
@@ -24,8 +26,21 @@ def documents(made_up_run, made_up_value, evaluation_parameters):
         made_up_run.raw_manifest,
         evaluation_parameters,
     )
+    _, comparison = nodes.compare_models(
+        made_up_run.candidate_probabilities,
+        made_up_run.purchase_probabilities,
+        no_truth(),
+        results,
+        evaluation_parameters,
+    )
+    _, cutoffs = nodes.compare_cutoffs(
+        made_up_run.purchase_probabilities,
+        made_up_run.cutoff_candidates,
+        results,
+        evaluation_parameters,
+    )
     value = {"raw_data_hash": RAW_HASH, "note": None, "rows": json_rows(made_up_value)}
-    return results, value
+    return results, comparison, cutoffs, value
 
 
 @pytest.fixture(scope="module")
@@ -44,15 +59,12 @@ def rejected():
 
 @pytest.fixture(scope="module")
 def page(made_up_run, evaluation_parameters, documents, rejected):
-    results, value = documents
     return nodes.write_report(
-        results,
-        value,
+        *documents,
         made_up_run.elasticity_curves,
         made_up_run.optimal_offers,
         made_up_run.optimization_summary,
         rejected,
-        made_up_run.raw_manifest,
         evaluation_parameters,
         elasticity_plot=PNG,
     )
@@ -89,6 +101,30 @@ def test_small_categories_have_no_figures(page):
     assert "fewer than 10 consumers have no" in page
 
 
+def test_it_compares_with_simpler_models(page):
+    section = page[page.index("<h2>Is the model better") : page.index("<h2>Which cut-off")]
+    assert "No simpler model is better; the best, LightGBM" in section
+    assert "known on the simulated retailer only" in section
+    rows = re.findall(r"<td>([^<]+)</td><td>360", section)
+    assert rows == []  # all categories together only
+    bold = re.findall(r'<tr class="total"><td>([^<]*)</td>', section)
+    assert bold == ["the model in use"]
+    assert "<td>ours*</td>" in section
+    order = re.findall(r"<tr[^>]*><td>([^<]+)</td>", section)
+    assert order.index("LightGBM") < order.index("personal frequency")
+
+
+def test_it_compares_the_cutoffs_and_marks_the_one_in_use(page):
+    section = page[page.index("<h2>Which cut-off") : page.index("<h2>The plan")]
+    assert re.findall(r'<tr class="total"><td>([^<]*)</td>', section) == ["expected F1"]
+
+
+def test_the_spread_over_windows_is_shown_where_there_are_two(page):
+    section = page[page.index("<h3>Over the windows") : page.index("<h2>Is the model")]
+    assert re.findall(r"<td>F1</td><td>(\d)</td>", section) == ["2"]
+    assert "Average elasticity" not in section  # of the latest window only
+
+
 def test_it_says_what_failed_and_why(page):
     assert "infeasible: at most 0.12" in page
     assert "offers stay as today" in page
@@ -105,13 +141,12 @@ def test_without_a_value_the_note_stands_there(
     made_up_run, evaluation_parameters, documents, rejected
 ):
     page = nodes.write_report(
-        documents[0],
+        *documents[:3],
         {"raw_data_hash": RAW_HASH, "note": "there is no truth", "rows": []},
         made_up_run.elasticity_curves,
         made_up_run.optimal_offers,
         made_up_run.optimization_summary,
         rejected,
-        made_up_run.raw_manifest,
         evaluation_parameters,
     )
     assert "<p>there is no truth</p>" in page

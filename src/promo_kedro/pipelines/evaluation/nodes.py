@@ -40,6 +40,7 @@ def make_model_results(
     )
     document = {
         "raw_data_hash": raw_manifest["raw_data_hash"],
+        "files": raw_manifest["files"],
         "windows": windows(calendar),
         "split": "test",
         "mode": parameters.mode,
@@ -86,6 +87,156 @@ def value_offers(
         "note": note,
         "rows": json_rows(value),
     }
+
+
+def ask_the_truth(
+    truth: Document | None,
+    purchase_probabilities: DataFrame,
+    calendar: DataFrame,
+    raw_manifest: Document,
+    parameters: EvaluationParameters,
+    seed: int,
+) -> DataFrame:
+    """The true probabilities of the test rows on the simulated retailer; no rows without one."""
+    from promo_kedro.pipelines.evaluation.offer_value import why_not
+    from promo_kedro.pipelines.evaluation.truth import no_truth, true_probabilities
+
+    if truth is None or why_not(truth, raw_manifest["raw_data_hash"]):
+        return no_truth()
+    draws = parameters.truth_draws
+    return true_probabilities(truth, purchase_probabilities, calendar, draws, seed)
+
+
+def compare_models(
+    candidate_probabilities: DataFrame,
+    purchase_probabilities: DataFrame,
+    true_probabilities: DataFrame,
+    model_results: Document,
+    parameters: EvaluationParameters,
+) -> tuple[DataFrame, Document]:
+    """Every candidate on the same rows of the test step; the table also goes to the log.
+
+    Returns:
+        ``model_comparison`` for people, without figures of small categories; its document, whole.
+    """
+    from promo_kedro.pipelines.evaluation.comparison import compare_candidates, side_by_side
+    from promo_kedro.pipelines.evaluation.documents import json_rows
+    from promo_kedro.pipelines.evaluation.verdict import comparison_text, verdicts
+
+    table = side_by_side(candidate_probabilities, purchase_probabilities, true_probabilities)
+    comparison = compare_candidates(table, parameters.calibration_bins)
+    rows, hidden = json_rows(comparison), _hidden(model_results, parameters)
+    logger.info("Candidates on the test step, all categories\n%s", comparison_text(rows))
+    for sentence in verdicts(rows, hidden):
+        logger.info("%s", sentence)
+    document = {
+        "raw_data_hash": model_results["raw_data_hash"],
+        "split": "test",
+        "truth_known": not true_probabilities.empty,
+        "rows": rows,
+    }
+    return suppress_table(comparison, hidden), document
+
+
+def compare_cutoffs(
+    purchase_probabilities: DataFrame,
+    cutoff_candidates: DataFrame,
+    model_results: Document,
+    parameters: EvaluationParameters,
+) -> tuple[DataFrame, Document]:
+    """Every way to cut on the same rows of the test step.
+
+    Returns:
+        ``cutoff_comparison`` for people, without figures of small categories; its document, whole.
+    """
+    from promo_kedro.pipelines.evaluation import cutoff_comparison
+    from promo_kedro.pipelines.evaluation.documents import json_rows
+
+    comparison = cutoff_comparison.compare_cutoffs(
+        purchase_probabilities,
+        cutoff_candidates,
+        parameters.cutoff_method,
+        parameters.zero_division,
+    )
+    return suppress_table(comparison, _hidden(model_results, parameters)), {
+        "raw_data_hash": model_results["raw_data_hash"],
+        "split": "test",
+        "rows": json_rows(comparison),
+    }
+
+
+def spread_results(model_results: Document, parameters: EvaluationParameters) -> DataFrame:
+    """Mean and spread of the results over the windows, without figures of small categories."""
+    from promo_kedro.pipelines.evaluation.spread import spread_over_windows
+
+    spread = spread_over_windows(model_results["rows"])
+    return suppress_table(spread, _hidden(model_results, parameters))
+
+
+def write_model_cards(
+    purchase_models: Document,
+    purchase_probabilities: DataFrame,
+    offer_response: DataFrame,
+    feature_importance: DataFrame,
+    optimization_summary: DataFrame,
+    model_comparison: Document,
+    model_results: Document,
+    parameters: EvaluationParameters,
+) -> str:
+    """One page of Markdown with a card per category."""
+    from promo_kedro.pipelines.evaluation.model_cards import render_model_cards
+
+    return render_model_cards(
+        models=purchase_models,
+        probabilities=purchase_probabilities,
+        response=offer_response,
+        importance=feature_importance,
+        ranges=optimization_summary[optimization_summary["mode"] == parameters.mode],
+        comparison=model_comparison,
+        results=model_results,
+        hidden=_hidden(model_results, parameters),
+        calibration_bins=parameters.calibration_bins,
+    )
+
+
+def draw_model_comparison(
+    model_comparison: DataFrame, model_results: Document, parameters: EvaluationParameters
+) -> Figure:
+    """Skill of every candidate."""
+    from promo_kedro.pipelines.evaluation.plots_comparison import plot_model_comparison
+
+    return plot_model_comparison(_shown(model_comparison, model_results, parameters))
+
+
+def draw_cutoff_comparison(
+    cutoff_comparison: DataFrame, model_results: Document, parameters: EvaluationParameters
+) -> Figure:
+    """Realised and expected F1 of every way to cut."""
+    from promo_kedro.pipelines.evaluation.plots_cutoffs import plot_cutoff_comparison
+
+    return plot_cutoff_comparison(_shown(cutoff_comparison, model_results, parameters))
+
+
+def draw_feature_importance(
+    feature_importance: DataFrame, model_results: Document, parameters: EvaluationParameters
+) -> Figure:
+    """Rise of the log loss by family of features."""
+    from promo_kedro.pipelines.evaluation.plots_importance import plot_feature_importance
+
+    return plot_feature_importance(_shown(feature_importance, model_results, parameters))
+
+
+def draw_offer_response(
+    offer_response: DataFrame,
+    optimization_summary: DataFrame,
+    model_results: Document,
+    parameters: EvaluationParameters,
+) -> Figure:
+    """The model's answers over the offers it was asked at."""
+    from promo_kedro.pipelines.evaluation.plots_response import plot_offer_response
+
+    shown = _shown(offer_response, model_results, parameters)
+    return plot_offer_response(shown, optimization_summary, parameters.mode)
 
 
 def draw_elasticity(
@@ -139,11 +290,13 @@ def draw_revenue_retention_frontier(
     return plot_frontier(shown, optimization_summary, parameters.mode)
 
 
-def draw_training_history(training_history: DataFrame) -> Figure:
+def draw_training_history(
+    training_history: DataFrame, model_results: Document, parameters: EvaluationParameters
+) -> Figure:
     """Losses by epoch."""
     from promo_kedro.pipelines.evaluation.plots_training import plot_training_history
 
-    return plot_training_history(training_history)
+    return plot_training_history(_shown(training_history, model_results, parameters))
 
 
 def draw_offer_value(
@@ -157,28 +310,27 @@ def draw_offer_value(
 
 def write_report(
     model_results: Document,
+    model_comparison: Document,
+    cutoff_comparison: Document,
     offer_value: Document,
     elasticity_curves: DataFrame,
     optimal_offers: DataFrame,
     optimization_summary: DataFrame,
     rejected_rows: Table,
-    raw_manifest: Document,
     parameters: EvaluationParameters,
     **plots: bytes,
 ) -> str:
     """Everything in one page for people; the results table also goes to the log."""
-    from promo_kedro.pipelines.evaluation.report import render, results_text, set_aside
+    from promo_kedro.pipelines.evaluation.report import Documents, render, results_text, set_aside
 
     hidden = _hidden(model_results, parameters)
     logger.info("Results on the test step\n%s", results_text(model_results["rows"], hidden))
     return render(
-        results=model_results,
-        value=offer_value,
+        Documents(model_results, model_comparison, cutoff_comparison, offer_value),
         curves=elasticity_curves,
         offers=optimal_offers,
         summary=optimization_summary,
         rejected=set_aside(rejected_rows),
-        manifest=raw_manifest,
         parameters=parameters,
         plots=plots,
     )

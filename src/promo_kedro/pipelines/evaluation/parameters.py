@@ -22,6 +22,9 @@ class EvaluationParameters(Parameters):
     mode: Literal["paper", "linear", "exact"] = "exact"
     relation: Literal["observed", "response"] = "response"
     calibration_bins: int = Field(default=15, ge=2, le=100)
+    cutoff_method: Literal["expected_f1", "ratio", "empirical", "global", "shrunk"] = "expected_f1"
+    zero_division: Literal[0, 1] = 0
+    truth_draws: int = Field(default=20, ge=1, le=10_000)
     min_group_consumers: int = Field(default=10, ge=1)
     horizons: list[Horizon] = Field(
         default=[Horizon(weeks=2, draws=20), Horizon(weeks=26, draws=6)], min_length=1

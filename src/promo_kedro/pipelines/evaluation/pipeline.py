@@ -2,15 +2,17 @@
 
 ::
 
-    purchase_predictions ──┐
-    offer_elasticities ────┼──> [make_model_results] ──> model_results ─────┐
-    elasticity_curves ─────┤                                   │            │
-    optimal_offers ────────┤                                   v            v
-                           ├─────────────────────────> [value_offers] ─> [write_report] ─> report
-    truth ─────────────────┘                                   │            ^
-                                                               v            │
-    curves, bins, probabilities, cut-offs, ──────────────> [draw_…] ─> seven plots
-    offers, frontier, history
+    predictions, elasticities, ──> [make_model_results] ─> model_results ─> [spread_results]
+    curves, offers                                              │
+                                                                v
+    truth ─┬─> [ask_the_truth] ─> true_probabilities ─> [compare_models] ─> model_comparison ─┐
+           │   candidate_probabilities, ────────────────────────^                             │
+           │   purchase_probabilities                                                         v
+           └─> [value_offers] ─> offer_value ─────────────────────────────> [write_report] ─> report
+                    ^                                                                         ^
+               optimal_offers                                                                 │
+    curves, bins, probabilities, cut-offs, offers, ──> [draw_…] ─> plots ─────────────────────┘
+    frontier, history, importance, response       └──> [write_model_cards] ─> model_cards
 """
 
 from typing import Any
@@ -20,19 +22,62 @@ from kedro.pipeline import Node, Pipeline
 from promo_kedro.pipelines.evaluation import nodes
 
 _PARAMETERS = "params:evaluation"
-_SHOWN = ["model_results_json", _PARAMETERS]
+_SHOWN = ("model_results_json", _PARAMETERS)
+_PROBABILITIES = "purchase_probabilities"
+_TABLES: dict[str, tuple[tuple[str, ...], Any]] = {
+    "make_model_results": (
+        (
+            *("purchase_predictions", "offer_elasticities", "optimal_offers"),
+            *("elasticity_curves", "calendar", "raw_manifest", _PARAMETERS),
+        ),
+        ["model_results", "model_results_json"],
+    ),
+    "spread_results": (_SHOWN, "model_results_spread"),
+    "ask_the_truth": (
+        ("truth", _PROBABILITIES, "calendar", "raw_manifest", _PARAMETERS, "params:seed"),
+        "true_probabilities",
+    ),
+    "compare_models": (
+        ("candidate_probabilities", _PROBABILITIES, "true_probabilities", *_SHOWN),
+        ["model_comparison", "model_comparison_json"],
+    ),
+    "compare_cutoffs": (
+        (_PROBABILITIES, "cutoff_candidates", *_SHOWN),
+        ["cutoff_comparison", "cutoff_comparison_json"],
+    ),
+    "value_offers": (
+        ("truth", "optimal_offers", "raw_manifest", *_SHOWN, "params:seed"),
+        ["offer_value", "offer_value_json"],
+    ),
+    "write_model_cards": (
+        (
+            *("purchase_models", _PROBABILITIES, "offer_response", "feature_importance"),
+            *("optimization_summary", "model_comparison_json", *_SHOWN),
+        ),
+        "model_cards",
+    ),
+}
 _PLOTS = {
-    "offer_value_plot": ["offer_value", "offer_value_json", _PARAMETERS],
-    "elasticity_plot": ["elasticity_curves", "elasticity_bins", *_SHOWN],
-    "probability_distribution_plot": ["purchase_probabilities", "consumer_cutoffs"],
-    "offer_distribution_plot": ["optimal_offers", *_SHOWN],
-    "revenue_retention_frontier_plot": [
-        "revenue_retention_frontier",
-        "optimization_summary",
-        *_SHOWN,
-    ],
-    "reliability_plot": ["purchase_probabilities", _PARAMETERS],
-    "training_history_plot": ["training_history"],
+    "offer_value_plot": ("offer_value", "offer_value_json", _PARAMETERS),
+    "model_comparison_plot": ("model_comparison", *_SHOWN),
+    "cutoff_comparison_plot": ("cutoff_comparison", *_SHOWN),
+    "elasticity_plot": ("elasticity_curves", "elasticity_bins", *_SHOWN),
+    "offer_response_plot": ("offer_response", "optimization_summary", *_SHOWN),
+    "probability_distribution_plot": (_PROBABILITIES, "consumer_cutoffs"),
+    "offer_distribution_plot": ("optimal_offers", *_SHOWN),
+    "revenue_retention_frontier_plot": (
+        *("revenue_retention_frontier", "optimization_summary", *_SHOWN),
+    ),
+    "reliability_plot": (_PROBABILITIES, _PARAMETERS),
+    "feature_importance_plot": ("feature_importance", *_SHOWN),
+    "training_history_plot": ("training_history", *_SHOWN),
+}
+_DOCUMENTS = ("model_results", "model_comparison", "cutoff_comparison", "offer_value")
+_TOLD = ("elasticity_curves", "optimal_offers", "optimization_summary", "rejected_rows")
+_REPORTED = {
+    **{name: f"{name}_json" for name in _DOCUMENTS},
+    **{name: name for name in (*_TOLD, *_PLOTS)},
+    "parameters": _PARAMETERS,
 }
 
 
@@ -40,48 +85,15 @@ def create_pipeline() -> Pipeline:
     """Return the evaluation pipeline."""
     return Pipeline(
         [
-            Node(
-                nodes.make_model_results,
-                inputs=[
-                    "purchase_predictions",
-                    "offer_elasticities",
-                    "optimal_offers",
-                    "elasticity_curves",
-                    "calendar",
-                    "raw_manifest",
-                    _PARAMETERS,
-                ],
-                outputs=["model_results", "model_results_json"],
-                name="make_model_results",
+            *(_node(name, [*inputs], outputs) for name, (inputs, outputs) in _TABLES.items()),
+            *(
+                _node(f"draw_{plot.removesuffix('_plot')}", [*inputs], plot)
+                for plot, inputs in _PLOTS.items()
             ),
-            Node(
-                nodes.value_offers,
-                inputs=["truth", "optimal_offers", "raw_manifest", *_SHOWN, "params:seed"],
-                outputs=["offer_value", "offer_value_json"],
-                name="value_offers",
-            ),
-            *(_draw(plot) for plot in _PLOTS),
-            Node(
-                nodes.write_report,
-                inputs={
-                    "model_results": "model_results_json",
-                    "offer_value": "offer_value_json",
-                    "elasticity_curves": "elasticity_curves",
-                    "optimal_offers": "optimal_offers",
-                    "optimization_summary": "optimization_summary",
-                    "rejected_rows": "rejected_rows",
-                    "raw_manifest": "raw_manifest",
-                    "parameters": _PARAMETERS,
-                    **{plot: plot for plot in _PLOTS},
-                },
-                outputs="report",
-                name="write_report",
-            ),
+            _node("write_report", _REPORTED, "report"),
         ]
     )
 
 
-def _draw(plot: str) -> Node:
-    name = f"draw_{plot.removesuffix('_plot')}"
-    function: Any = getattr(nodes, name)
-    return Node(function, inputs=_PLOTS[plot], outputs=plot, name=name)
+def _node(name: str, inputs: Any, outputs: Any) -> Node:
+    return Node(getattr(nodes, name), inputs=inputs, outputs=outputs, name=name)

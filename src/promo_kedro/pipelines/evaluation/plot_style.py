@@ -13,6 +13,8 @@ BLUE = "#2b6cb0"
 ORANGE = "#d9730d"
 GREEN = "#2f855a"
 RED = "#b83232"
+# One colour per line where there is a line per thing; told apart by those who see no red, too.
+SERIES = (BLUE, ORANGE, GREEN, "#7c4d9e", "#0e8a8a", "#a0522d", "#c0417f", MUTED)
 
 
 def new_figure(width: float, height: float, title: str, note: str = "") -> Figure:

@@ -26,7 +26,7 @@ _NOTE = (
     "A dot left of its ring: the probabilities promised too much. Second panel: F1 of all "
     "predictions together, as in the results table. Orange: the method in use."
 )
-_NAMES = {
+NAMES = {
     "expected_f1": "expected F1",
     "ratio": "ratio",
     "empirical": "empirical (Eq. 9)",
@@ -56,7 +56,7 @@ def plot_cutoff_comparison(comparison: pd.DataFrame, window: int = 0) -> Figure:
         draw(axis, rows.set_index("method"), methods)
         axis.set_xlim(0, 1.06 * axis.dataLim.x1 or 1)
         axis.locator_params(axis="x", nbins=5)
-        axis.set_yticks(range(len(methods)), [_NAMES.get(method, method) for method in methods])
+        axis.set_yticks(range(len(methods)), [NAMES.get(method, method) for method in methods])
         axis.set_ylim(-0.6, len(methods) - 0.4)
     legend(figure, _handles(), columns=3)
     return figure

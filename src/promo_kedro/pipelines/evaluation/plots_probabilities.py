@@ -15,7 +15,7 @@ from promo_kedro.pipelines.evaluation.plot_style import (
     new_figure,
     tidy,
 )
-from promo_kedro.pipelines.evaluation.scores import calibration_table
+from promo_kedro.pipelines.evaluation.scores import calibration_error, calibration_table
 from promo_kedro.types import Figure
 
 _BINS = np.linspace(0, 1, 41)
@@ -84,17 +84,21 @@ def plot_reliability(probabilities: pd.DataFrame, bins: int, window: int = 0) ->
     figure = new_figure(
         6.2, 5.6, title,
         f"Test step, up to {bins} bins of equally many consumer-items. On the line: as promised.\n"
-        "Below it: promised too much. Logarithmic axes; a bin without purchases has no point.",
+        "Below it: promised too much. Logarithmic axes; a bin without purchases has no point.\n"
+        "Error: expected calibration error, the mean distance to the line, in percentage points.",
     )  # fmt: skip
     axis = tidy(figure.subplots())
     purchased = shown["purchased"].to_numpy(dtype=float)
-    looks = [("raw_probability", "network", ORANGE), ("probability", "calibrated", BLUE)]
+    looks = [("raw_probability", "before calibration", ORANGE), ("probability", "calibrated", BLUE)]
     for column, label, colour in looks:
-        table = calibration_table(purchased, shown[column].to_numpy(dtype=float), bins)
+        probability = shown[column].to_numpy(dtype=float)
+        table = calibration_table(purchased, probability, bins)
+        error = calibration_error(purchased, probability, bins)
         drawn = table["actual"] > 0
         axis.plot(
             table["predicted"][drawn], table["actual"][drawn],
-            color=colour, marker="o", markersize=4.5, linewidth=1.4, label=label,
+            color=colour, marker="o", markersize=4.5, linewidth=1.4,
+            label=f"{label} (error {100 * error:.2f} points)",
         )  # fmt: skip
     points = np.concatenate([line.get_xydata().ravel() for line in axis.lines])
     low = 0.7 * max(1e-6, points[points > 0].min(initial=1.0))

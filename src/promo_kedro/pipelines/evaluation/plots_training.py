@@ -1,11 +1,12 @@
 """How the purchase models learned."""
 
+from typing import Any
+
 import pandas as pd
 
 from promo_kedro.pipelines.evaluation.plot_style import (
-    BLUE,
-    INK,
     MUTED,
+    SERIES,
     legend,
     message_figure,
     outer_labels,
@@ -14,33 +15,48 @@ from promo_kedro.pipelines.evaluation.plot_style import (
 from promo_kedro.types import Figure
 
 TITLE = "Training of the purchase models"
+_NOTE = (
+    "Binary cross-entropy (Eq. 2), nats. Solid: validation step. Dashed: training steps. "
+    "Dot: the epoch with the lowest validation loss."
+)
 
 
 def plot_training_history(history: pd.DataFrame, window: int = 0) -> Figure:
-    """Training and validation loss by epoch, a panel per model."""
+    """Training and validation loss by epoch, a panel per model and a colour per recipe."""
     shown = history[history["window"] == window]
     names = sorted(set(shown["category"].astype(str)))
     if not names:
         return message_figure(TITLE, "No model was trained in this run.")
-    note = "Binary cross-entropy (Eq. 2), nats. Dotted: the epoch with the lowest validation loss."
-    figure, axes = panels(names, TITLE, note, panel_size=(3.4, 2.6))
+    recipes = list(dict.fromkeys(shown["recipe"].astype(str)))
+    colours = {name: SERIES[place % len(SERIES)] for place, name in enumerate(recipes)}
+    figure, axes = panels(names, TITLE, _NOTE, panel_size=(3.4, 2.6))
     for category, axis in axes.items():
-        epochs = shown[shown["category"] == category].sort_values("epoch")
-        axis.plot(epochs["epoch"], epochs["train_loss"], color=MUTED, linewidth=1.5)
-        axis.plot(epochs["epoch"], epochs["validation_loss"], color=BLUE, linewidth=1.7)
-        if epochs["validation_loss"].notna().any():
-            best = epochs.loc[epochs["validation_loss"].idxmin(), "epoch"]
-            axis.axvline(best, color=INK, linewidth=1.0, linestyle=":")
+        of_category = shown[shown["category"] == category]
+        for recipe, epochs in of_category.groupby("recipe", sort=False, observed=True):
+            _lines(axis, epochs.sort_values("epoch"), colours[str(recipe)])
         axis.xaxis.get_major_locator().set_params(integer=True)
     outer_labels(figure, axes, "epoch", "loss (nats)")
-    legend(figure, _handles())
+    legend(figure, _handles(colours), columns=5)
     return figure
 
 
-def _handles() -> list[object]:
+def _lines(axis: Any, epochs: pd.DataFrame, colour: str) -> None:
+    axis.plot(
+        epochs["epoch"],
+        epochs["train_loss"],
+        color=colour,
+        linewidth=1.2,
+        linestyle="--",
+        alpha=0.6,
+    )
+    axis.plot(epochs["epoch"], epochs["validation_loss"], color=colour, linewidth=1.7)
+    if epochs["validation_loss"].notna().any():
+        best = epochs.loc[[epochs["validation_loss"].idxmin()]]
+        axis.plot(best["epoch"], best["validation_loss"], color=colour, marker="o", markersize=5)
+
+
+def _handles(colours: dict[str, str]) -> list[object]:
     from matplotlib.lines import Line2D
 
-    return [
-        Line2D([], [], color=MUTED, label="training steps"),
-        Line2D([], [], color=BLUE, label="validation step"),
-    ]
+    lines = [Line2D([], [], color=colour, label=name) for name, colour in colours.items()]
+    return [*lines, Line2D([], [], color=MUTED, linestyle="--", label="training steps")]

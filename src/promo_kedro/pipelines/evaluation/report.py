@@ -1,6 +1,7 @@
 """The report: one self-contained page in plain words, and the results table for the log."""
 
 from base64 import b64encode
+from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
@@ -10,9 +11,14 @@ from promo_kedro.pipelines.evaluation.documents import json_rows
 from promo_kedro.pipelines.evaluation.offer_value import TODAY
 from promo_kedro.pipelines.evaluation.paper import paper_row
 from promo_kedro.pipelines.evaluation.parameters import EvaluationParameters
+from promo_kedro.pipelines.evaluation.plots_cutoffs import NAMES as METHODS
 from promo_kedro.pipelines.evaluation.plots_value import LABELS, ORDER
+from promo_kedro.pipelines.evaluation.spread import spread_over_windows
 from promo_kedro.pipelines.evaluation.suppression import Row, small_categories, suppress
 from promo_kedro.pipelines.evaluation.table1 import TOTAL
+from promo_kedro.pipelines.evaluation.verdict import COLUMNS as COMPARISON_COLUMNS
+from promo_kedro.pipelines.evaluation.verdict import candidate_rows, verdicts
+from promo_kedro.pipelines.evaluation.wording import aligned, shorten, written
 from promo_kedro.types import Table
 
 Document = dict[str, Any]
@@ -31,28 +37,43 @@ _RESULT_COLUMNS = [
     ("weighted_offer_percent", "offer %", "Weighted offer, %", "{:.2f}"),
     ("r2", "R²", "R²", "{:.2f}"),
 ]
+_CUTOFF_COLUMNS = [
+    ("consumers", "Consumers", "{:,.0f}"),
+    ("mean_f1", "Mean F1", "{:.3f}"),
+    ("expected_f1", "Expected F1", "{:.3f}"),
+    ("realised_minus_expected", "Realised − expected", "{:+.4f}"),
+    ("realised_minus_expected_se", "Its standard error", "{:.4f}"),
+    ("mean_f1_buyers", "Mean F1 of buyers", "{:.3f}"),
+    ("precision", "Precision", "{:.3f}"),
+    ("recall", "Recall", "{:.3f}"),
+    ("f1", "F1, pooled", "{:.3f}"),
+]
 _LONGEST_NAME = 26
+
+
+@dataclass(frozen=True)
+class Documents:
+    """The evaluation's own findings, whole: what is hidden is hidden by the page."""
+
+    results: Document
+    comparison: Document
+    cutoffs: Document
+    value: Document
+
+
 _TITLES = {
+    "model_comparison_plot": "Is the model better than simpler ones?",
+    "cutoff_comparison_plot": "Which cut-off predicts best?",
     "offer_value_plot": "What the offers are worth",
     "elasticity_plot": "Purchase probability against offer (Figure 4 of the paper)",
     "probability_distribution_plot": "Probabilities and cut-offs (Figure 5 of the paper)",
     "offer_distribution_plot": "Optimal offers (Figure 6 of the paper)",
     "revenue_retention_frontier_plot": "What retention costs",
     "reliability_plot": "Can the probabilities be believed?",
+    "offer_response_plot": "What the model answers to an offer",
+    "feature_importance_plot": "What the purchase models lean on",
     "training_history_plot": "Training of the purchase models",
 }
-
-
-def written(value: float | None, form: str) -> str:
-    """A figure as people read it; a dash where there is none."""
-    if value is None or pd.isna(value):
-        return "–"
-    return form.format(value).removesuffix("%").replace("-", "−")
-
-
-def shorten(name: str, longest: int) -> str:
-    """The name, cut with an ellipsis where it is longer than that."""
-    return name if len(name) <= longest else name[: longest - 1] + "…"
 
 
 def results_text(rows: list[Row], hidden: set[str]) -> str:
@@ -68,15 +89,7 @@ def results_text(rows: list[Row], hidden: set[str]) -> str:
         if theirs is not None:
             # Its sample size does not count consumer-items, and a log has no room to say so.
             table.append(["  paper", written(None, ""), *theirs[1:]])
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    lines = [
-        "  ".join(
-            [cells[0].ljust(widths[0])]
-            + [cell.rjust(width) for cell, width in zip(cells[1:], widths[1:], strict=True)]
-        )
-        for cells in table
-    ]
-    return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
+    return aligned(table)
 
 
 def set_aside(rejected_rows: Table) -> list[Row]:
@@ -87,31 +100,37 @@ def set_aside(rejected_rows: Table) -> list[Row]:
 
 
 def render(
+    documents: Documents,
     *,
-    results: Document,
-    value: Document,
     curves: pd.DataFrame,
     offers: pd.DataFrame,
     summary: pd.DataFrame,
     rejected: list[Row],
-    manifest: Document,
     parameters: EvaluationParameters,
     plots: dict[str, bytes],
 ) -> str:
     """The page as HTML text. It holds no customer ids, and no figures of small categories."""
     from jinja2 import Environment, StrictUndefined
 
+    results, comparison, value = documents.results, documents.comparison, documents.value
     page = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     page.filters["written"] = written
     hidden = small_categories(results["rows"], parameters.min_group_consumers)
     template = files(__package__).joinpath("report.html.j2").read_text(encoding="utf-8")
     return page.from_string(template).render(
         raw_data_hash=results["raw_data_hash"],
-        files=manifest["files"],
+        files=results["files"],
         windows=results["windows"],
         rejected=rejected,
         headings=[long for _, _, long, _ in _RESULT_COLUMNS],
         results=_results_with_paper(suppress(results["rows"], hidden)),
+        comparison_headings=[long for _, _, long, _ in COMPARISON_COLUMNS],
+        candidates=candidate_rows(comparison["rows"]),
+        verdicts=verdicts(comparison["rows"], hidden),
+        cutoff_headings=[long for _, long, _ in _CUTOFF_COLUMNS],
+        cutoffs=_cutoff_rows(documents.cutoffs["rows"]),
+        truth_known=comparison["truth_known"],
+        spread=_spread_rows(suppress(results["rows"], hidden)),
         parameters=parameters,
         plan=_plan_rows(offers, summary, parameters.mode, hidden),
         modes=_mode_rows(offers),
@@ -150,6 +169,38 @@ def _paper_figures(row: Row) -> list[str] | None:
     if theirs is None:
         return None
     return [written(theirs.get(name), form) for name, _, _, form in _RESULT_COLUMNS]
+
+
+def _spread_rows(results: list[Row]) -> list[Row]:
+    """The total row's scores over the windows, written out; none when there is one window."""
+    forms = {name: (long, form) for name, _, long, form in _RESULT_COLUMNS}
+    spread = spread_over_windows([row for row in results if row["category"] == TOTAL])
+    return [
+        {
+            "heading": forms[row["metric"]][0],
+            "windows": row["windows"],
+            "figures": [
+                written(row[name], forms[row["metric"]][1])
+                for name in ("mean", "spread", "lowest", "highest")
+            ],
+        }
+        for row in json_rows(spread)
+        if row["windows"] > 1 and row["metric"] in forms
+    ]
+
+
+def _cutoff_rows(rows: list[Row]) -> list[Row]:
+    """Every way to cut over all categories, per window, written out."""
+    return [
+        {
+            "window": row["window"],
+            "label": METHODS.get(row["method"], row["method"]),
+            "chosen": row["chosen"],
+            "figures": [written(row[name], form) for name, _, form in _CUTOFF_COLUMNS],
+        }
+        for row in rows
+        if row["category"] == TOTAL
+    ]
 
 
 def _plan_rows(

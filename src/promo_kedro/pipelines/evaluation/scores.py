@@ -49,14 +49,19 @@ def score(purchased: Array, probability: Array, predicted: Array, calibration_bi
 
 
 def log_loss(purchased: Array, probability: Array) -> float:
-    """Mean binary cross-entropy (Eq. 2), in nats; NaN without rows.
-
-    Probabilities of exactly 0 and 1 are moved by the smallest float, so that the loss is finite.
-    """
+    """Mean binary cross-entropy (Eq. 2), in nats; NaN without rows."""
     if len(purchased) == 0:
         return float("nan")
+    return float(losses(purchased, probability).mean())
+
+
+def losses(purchased: Array, probability: Array) -> Array:
+    """Binary cross-entropy of each row (Eq. 2), in nats.
+
+    Probabilities of exactly 0 and 1 are moved by the smallest float, so that losses are finite.
+    """
     p = np.clip(np.asarray(probability, dtype=float), _SMALLEST, 1 - _SMALLEST)
-    return float(-np.mean(np.where(np.asarray(purchased) > 0, np.log(p), np.log1p(-p))))
+    return -np.where(np.asarray(purchased) > 0, np.log(p), np.log1p(-p))
 
 
 def skill(loss: float, loss_of_prevalence: float) -> float:

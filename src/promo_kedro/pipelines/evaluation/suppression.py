@@ -6,7 +6,9 @@ from promo_kedro.types import DataFrame
 
 Row = dict[str, Any]
 
-_ALWAYS_SHOWN = frozenset({"window", "category", "policy", "horizon", "seed", "draws"})
+_ALWAYS_SHOWN = frozenset(
+    {"window", "category", "policy", "horizon", "seed", "draws", "candidate", "method", "metric"}
+)
 
 
 def small_categories(rows: list[Row], min_consumers: int) -> set[str]:
@@ -27,10 +29,12 @@ def suppress(rows: list[Row], hidden: set[str]) -> list[Row]:
 def suppress_table(table: DataFrame, hidden: set[str]) -> DataFrame:
     """The same table with every figure of the hidden categories missing.
 
-    Counts become whole numbers that may be missing, so that the others keep looking like counts.
+    Counts and marks become ones that may be missing, so that the others keep looking like them.
     """
     shown = ~table["category"].isin(hidden)
     figures = [name for name in table.columns if name not in _ALWAYS_SHOWN]
     counts = table[figures].select_dtypes("integer").columns
-    table = table.astype(dict.fromkeys(counts, "Int64"))
+    marks = table[figures].select_dtypes("bool").columns
+    kinds = {**dict.fromkeys(counts, "Int64"), **dict.fromkeys(marks, "boolean")}
+    table = table.astype(kinds)
     return table.assign(**{name: table[name].where(shown) for name in figures})

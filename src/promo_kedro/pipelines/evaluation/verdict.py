@@ -1,0 +1,167 @@
+"""Is the model better than simpler ones? The answer in words, and the table it is read from."""
+
+from typing import Any
+
+from promo_kedro.pipelines.evaluation.comparison import (
+    IN_USE,
+    SIMPLER,
+    TRUTH_OBSERVABLE,
+    TRUTH_WHOLE,
+)
+from promo_kedro.pipelines.evaluation.suppression import Row
+from promo_kedro.pipelines.evaluation.table1 import TOTAL
+from promo_kedro.pipelines.evaluation.wording import aligned, written
+
+LABELS = {
+    IN_USE: "the model in use",
+    "prevalence": "share bought",
+    "personal_frequency": "personal frequency",
+    "logistic_regression": "logistic regression",
+    "lightgbm": "LightGBM",
+    "stack_with_lightgbm": "stack with LightGBM",
+    "pooled": "pooled over categories",
+    TRUTH_OBSERVABLE: "truth, observable",
+    TRUTH_WHOLE: "truth, all known",
+}
+# name, heading in the log, heading in the report, how it is written
+COLUMNS = [
+    ("rows", "rows", "Rows", "{:,.0f}"),
+    ("positives", "bought", "Purchases", "{:,.0f}"),
+    ("prevalence", "share %", "Share bought, %", "{:.2%}"),
+    ("log_loss", "logloss", "Log loss", "{:.4f}"),
+    ("skill_prevalence", "skill", "Skill", "{:.3f}"),
+    ("skill_truth", "of truth", "Of the truth", "{:.2f}"),
+    ("average_precision", "avg prec", "Average precision", "{:.3f}"),
+    ("expected_calibration_error", "ECE", "Calibration error", "{:.4f}"),
+    ("loss_above_in_use", "vs in use", "Log loss against the model in use", "{:+.4f}"),
+]
+_CLEAR = 2  # standard errors
+
+
+def label(candidate: str) -> str:
+    """The candidate's name for people."""
+    return LABELS.get(candidate, candidate)
+
+
+def figures(row: Row) -> list[str]:
+    """The candidate's figures as people read them."""
+    cells = [written(row[name], form) for name, _, _, form in COLUMNS]
+    if row["candidate"] == IN_USE:
+        return [*cells[:-1], written(None, "")]
+    if row["loss_above_in_use_se"] is not None:
+        cells[-1] += f" ± {written(row['loss_above_in_use_se'], '{:.4f}')}"
+    return cells
+
+
+def comparison_text(rows: list[Row], window: int = 0) -> str:
+    """All candidates over all categories in aligned columns, the best log loss first."""
+    total = [row for row in rows if row["category"] == TOTAL and row["window"] == window]
+    table = [["candidate", *(short for _, short, _, _ in COLUMNS)]]
+    for row in total:
+        mark = "*" if row["in_use"] and row["candidate"] != IN_USE else ""
+        table.append([label(row["candidate"]) + mark, *figures(row)])
+    return aligned(table)
+
+
+def verdicts(rows: list[Row], hidden: set[str]) -> list[str]:
+    """Sentences that say whether a simpler model is better than the one in use, and where.
+
+    The first is about all categories of the latest window together, the next about its single
+    categories (those that may be shown), further ones about all categories of earlier windows.
+    """
+    windows = sorted({row["window"] for row in rows})
+    groups = _by_group([row for row in rows if row["category"] not in hidden])
+    sentences = [
+        *_overall(groups, windows[:1]),
+        *_single(groups, windows[:1]),
+        *_overall(groups, windows[1:]),
+    ]
+    return sentences
+
+
+def _by_group(rows: list[Row]) -> dict[tuple[int, str], dict[str, Row]]:
+    groups: dict[tuple[int, str], dict[str, Row]] = {}
+    for row in rows:
+        groups.setdefault((row["window"], row["category"]), {})[row["candidate"]] = row
+    return groups
+
+
+def _overall(groups: dict[tuple[int, str], dict[str, Row]], windows: list[int]) -> list[str]:
+    return [_sentence(window, groups[window, TOTAL]) for window in windows]
+
+
+def _sentence(window: int, group: dict[str, Row]) -> str:
+    mine, rival = group[IN_USE], _best_simpler(group)
+    where = "Over all categories" + (f" of window {window}" if window else "")
+    scored = (
+        f"{where} the model in use has a log loss of {mine['log_loss']:.4f} "
+        f"({mine['rows']:,} rows, {mine['positives']:,} purchases, "
+        f"{mine['prevalence']:.2%} bought)."
+    )
+    if rival is None:
+        return f"{scored} There is no simpler model to compare it with."
+    if _wins(rival):
+        return f"{scored} {_capital(label(rival['candidate']))} is better: {_by_how_much(rival)}."
+    return f"{scored} No simpler model is better; the best, {label(rival['candidate'])}, has " + (
+        f"{rival['log_loss']:.4f}: {_by_how_much(rival)}."
+    )
+
+
+def _single(groups: dict[tuple[int, str], dict[str, Row]], windows: list[int]) -> list[str]:
+    of_window = {
+        category: group
+        for (window, category), group in groups.items()
+        if window in windows and category != TOTAL
+    }
+    best = {category: _best_simpler(group) for category, group in of_window.items()}
+    lost = {name: row for name, row in best.items() if row is not None and _wins(row)}
+    if not lost:
+        return [f"In none of the {len(best)} categories is a simpler model better."]
+    worst_first = sorted(lost.items(), key=lambda item: _relative(item[1]))
+    listed = "; ".join(
+        f"{name} ({label(row['candidate'])}: {_by_how_much(row)})" for name, row in worst_first
+    )
+    return [f"In {len(lost)} of the {len(best)} categories a simpler model is better: {listed}."]
+
+
+def _best_simpler(group: dict[str, Row]) -> Row | None:
+    simpler = [group[name] for name in SIMPLER if name in group and not group[name]["in_use"]]
+    return min(simpler, key=lambda row: row["loss_above_in_use"], default=None)
+
+
+def _wins(row: Row) -> bool:
+    return bool(row["loss_above_in_use"] < 0)
+
+
+def _relative(row: Row) -> float:
+    return float(row["loss_above_in_use"] / (row["log_loss"] - row["loss_above_in_use"]))
+
+
+def _by_how_much(row: Row) -> str:
+    """The difference in nats and percent, and whether chance alone could make it."""
+    difference, error = row["loss_above_in_use"], row["loss_above_in_use_se"]
+    side = "lower" if difference < 0 else "higher"
+    clear = abs(difference) > _CLEAR * error
+    return (
+        f"{abs(difference):.4f} nats or {abs(_relative(row)):.1%} {side}, "
+        f"{'more than chance' if clear else 'which may be chance'} (± {error:.4f})"
+    )
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def candidate_rows(rows: list[Row]) -> list[dict[str, Any]]:
+    """Every candidate over all categories, per window, as the report shows it."""
+    return [
+        {
+            "window": row["window"],
+            "label": label(row["candidate"]),
+            "in_use": row["candidate"] == IN_USE,
+            "same": row["in_use"] and row["candidate"] != IN_USE,
+            "figures": figures(row),
+        }
+        for row in rows
+        if row["category"] == TOTAL
+    ]
