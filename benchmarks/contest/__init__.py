@@ -1,0 +1,1 @@
+"""Parts of the benchmark of the purchase model: runs, rows, peers, scores, goals."""

@@ -1,0 +1,171 @@
+"""One cell of the benchmark: a seed's window, with every candidate on the same rows."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from contest.memory import CommandError
+from contest.peer_runs import PEERS, PeerSettings, ask_peer, write_feed
+from contest.project_runs import ProjectRun
+from contest.truth import true_probabilities
+from contest.tuning import parameters_of
+from contest.window_data import WindowData, read_window, scored_steps
+from promo_kedro.pipelines.modelling.calibration import pick_calibration
+from promo_kedro.pipelines.modelling.parameters import CalibrationParameters, ModellingParameters
+from promo_kedro.types import Array
+
+KEYS = ["customer_id", "item_id"]
+SMALLEST_BATCH = 16
+
+
+@dataclass(frozen=True)
+class PeerPlan:
+    """How the peers take part.
+
+    Attributes:
+        interpreter: Of their environment; nothing where they are not installed.
+        names: Which of them.
+        consumer_items: They learn from at most so many, and are scored on all.
+        max_epochs: They stop there at the latest.
+    """
+
+    interpreter: Path | None
+    names: list[str]
+    consumer_items: int
+    max_epochs: int
+
+
+def candidates_of(run: ProjectRun, window: int) -> pd.DataFrame:
+    """Return the project's own candidates at the test step, a column each."""
+    table = pd.read_parquet(run.data_dir / "07_model_output" / "candidate_probabilities.parquet")
+    table = table[(table["window"] == window) & (table["split"] == "test")]
+    wide = table.pivot(
+        index=[*KEYS, "category", "purchased"], columns="candidate", values="probability"
+    )
+    return wide.reset_index().rename_axis(columns=None)
+
+
+def fit_costs(run: ProjectRun, window: int, series: int) -> dict[str, dict[str, float]]:
+    """Return what training our recipes took: seconds of all epochs of all categories."""
+    history = pd.read_parquet(run.data_dir / "08_reporting" / "training_history.parquet")
+    history = history[history["window"] == window]
+    seconds = history.groupby("recipe")["seconds"].sum()
+    return {
+        name: {"fit_seconds": spent, "series_per_second": series / spent}
+        for name, spent in seconds.items()
+    }
+
+
+def ask_peers(
+    run: ProjectRun, window: int, plan: PeerPlan, seed: int
+) -> Iterator[tuple[str, pd.DataFrame, dict[str, Any]]]:
+    """Let the peers fit and predict on this window's rows.
+
+    Yields:
+        A peer's name; its calibrated probabilities of the test step by consumer-item; its costs.
+    """
+    if plan.interpreter is None or not plan.names:
+        return
+    parameters = parameters_of(run)
+    data = read_window(run.data_dir, window, parameters)
+    folder = run.folder / "peers" / f"window-{window}"
+    folder.mkdir(parents=True, exist_ok=True)
+    learners = _learners(len(data.items), plan.consumer_items, seed)
+    feed = folder / "feed.npz"
+    write_feed(data, learners, parameters.network.input_limit, feed)
+    settings = _settings(parameters, plan, len(learners), run.threads, seed, folder)
+    for name in plan.names:
+        try:
+            answer = ask_peer(name, plan.interpreter, feed, settings, folder)
+        except CommandError as error:
+            print(f"{name}, seed {seed}, window {window}: no answer.\n{error}", flush=True)
+            continue
+        probability = _calibrated(answer.logit, data, parameters.calibration)
+        keys = {key: getattr(data.items, key) for key in KEYS}
+        costs = {
+            "fit_seconds": answer.costs["fit_seconds"],
+            "series_per_second": len(learners) / answer.costs["fit_seconds"],
+            "peak_gb": answer.peak_gb,
+        }
+        yield name, pd.DataFrame({**keys, name: probability}), costs
+    feed.unlink()
+
+
+def rows_of_cell(
+    run: ProjectRun, window: int, plan: PeerPlan, seed: int
+) -> tuple[pd.DataFrame, dict[str, dict[str, float]]]:
+    """Return every candidate's probabilities side by side, and what each one cost.
+
+    Only consumer-items that every candidate answered are kept, so that all are scored on the
+    same rows.
+    """
+    rows = candidates_of(run, window)
+    costs = fit_costs(run, window, len(rows))
+    for name, answers, spent in ask_peers(run, window, plan, seed):
+        rows = rows.merge(answers, on=KEYS, validate="one_to_one")
+        costs[name] = spent
+    truth = true_probabilities(run.raw_dir, window, seed)
+    if truth is not None:
+        rows = rows.merge(truth, on=KEYS, validate="one_to_one")
+    whole = rows.dropna()
+    if len(whole) < len(rows):
+        print(f"window {window}: {len(rows) - len(whole)} rows lack an answer and are left out")
+    return whole, costs
+
+
+def candidate_names(rows: pd.DataFrame) -> list[str]:
+    """Return the columns that are candidates."""
+    return [name for name in rows.columns if name not in (*KEYS, "category", "purchased")]
+
+
+def _calibrated(logit: Array, data: WindowData, parameters: CalibrationParameters) -> Array:
+    """Calibrate as ours are: per category, on the calibrators' validation step."""
+    items = data.items
+    bought = items.purchased[:, scored_steps(items)[0]]
+    calibrator = np.ones(len(items), bool)
+    calibrator[data.lesson.deciders.numpy()] = False
+    probability = np.empty(len(items))
+    for category in np.unique(items.category.astype(str)):
+        of_category = items.category == category
+        fitted = of_category & calibrator
+        calibration = pick_calibration(
+            logit[fitted, 0], bought[fitted], items.customer_id[fitted], parameters
+        )
+        probability[of_category] = calibration.chosen.probability(logit[of_category, 1])
+    return probability
+
+
+def _learners(count: int, most: int, seed: int) -> Array:
+    if count <= most:
+        return np.arange(count)
+    return np.sort(np.random.default_rng(seed).choice(count, most, replace=False))
+
+
+def _settings(
+    parameters: ModellingParameters,
+    plan: PeerPlan,
+    learners: int,
+    threads: int,
+    seed: int,
+    folder: Path,
+) -> PeerSettings:
+    """Give the peers our network's size and our recipe's rates."""
+    network, training = parameters.network, parameters.training
+    assert set(plan.names) <= set(PEERS)
+    return PeerSettings(
+        kernel_size=network.kernel_size,
+        dilations=list(network.dilations),
+        channels=network.channels,
+        batch_size=min(training.batch_size, max(SMALLEST_BATCH, learners // training.min_batches)),
+        max_epochs=plan.max_epochs,
+        stop_patience=training.stop_patience,
+        learning_rate=training.learning_rate,
+        weight_decay=training.weight_decay,
+        threads=threads,
+        seed=seed,
+        folder=str(folder),
+    )

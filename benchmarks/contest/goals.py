@@ -1,0 +1,180 @@
+"""The goals, each judged by what was measured: met, missed, or not measured."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+CELL = ["data", "seed", "window"]
+TREES = "lightgbm"
+STACKS = ["stack_with_lightgbm", "stack", "in_use"]
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What was wanted and what came out; ``met`` is empty where nothing was measured."""
+
+    what: str
+    wanted: str
+    measured: str
+    met: bool | None
+
+
+def stack_of(scores: pd.DataFrame) -> str:
+    """Return the stack that is judged: the one with LightGBM where it was made."""
+    return next((name for name in STACKS if name in set(scores["candidate"])), STACKS[-1])
+
+
+def gains(scores: pd.DataFrame, candidate: str, rival: str) -> pd.Series:
+    """Return by how much (share) a candidate's log loss is below a rival's, in each cell."""
+    loss = scores.pivot(index=CELL, columns="candidate", values="log_loss")
+    if candidate not in loss or rival not in loss:
+        return pd.Series(dtype=float)
+    return (1 - loss[candidate] / loss[rival]).dropna()
+
+
+def cells_lost_first(scores: pd.DataFrame, rival: str) -> pd.DataFrame:
+    """Return every cell's gain of every candidate over a rival, the worst for the stack first."""
+    loss = scores.pivot(index=CELL, columns="candidate", values="log_loss")
+    gain = 100 * (1 - loss.div(loss[rival], axis=0)).drop(columns=rival)
+    return gain.sort_values(stack_of(scores)) if stack_of(scores) in gain else gain
+
+
+def goals(
+    scores: pd.DataFrame,
+    network: str,
+    speed: pd.DataFrame | None,
+    cutoff_seconds: float | None,
+    scale: pd.DataFrame | None,
+) -> list[Goal]:
+    """Judge all goals.
+
+    Args:
+        scores: One row per data, seed, window and candidate, see ``scores.py``.
+        network: Our network alone: the name of its recipe.
+        speed: As ``throughput.measure`` returns it.
+        cutoff_seconds: Of the size that the goal names, as ``cutoffs.measure`` finds it.
+        scale: As ``scaling.measure`` returns it.
+    """
+    stack = stack_of(scores)
+    return [
+        *_against_trees(scores, stack, network),
+        *_quality(scores[scores["candidate"] == stack], stack),
+        *_speed(speed),
+        _cutoffs(cutoff_seconds),
+        *_scaling(scale),
+    ]
+
+
+def _against_trees(scores: pd.DataFrame, stack: str, network: str) -> Iterator[Goal]:
+    gain = gains(scores, stack, TREES)
+    lower, mean = (gain > 0).mean(), gain.mean()
+    yield _judged(
+        f"log loss of {stack} against tuned LightGBM: cells where it is lower",
+        "≥ 80 %",
+        f"{lower:.0%} of {len(gain)}",
+        lower >= 0.8 if len(gain) else None,
+    )
+    yield _judged(
+        f"log loss of {stack} against tuned LightGBM: mean gain",
+        "≥ 1 %",
+        f"{mean:.2%}",
+        mean >= 0.01 if len(gain) else None,
+    )
+    alone = gains(scores, network, TREES)
+    yield _judged(
+        f"log loss of our network alone ({network}) against LightGBM: mean gain",
+        "> 0",
+        f"{alone.mean():.2%}",
+        alone.mean() > 0 if len(alone) else None,
+    )
+
+
+def _quality(scores: pd.DataFrame, stack: str) -> Iterator[Goal]:
+    skill, ece, f1 = (scores[name].dropna() for name in ("skill_truth", "ece", "f1_of_truth"))
+    yield _judged(
+        f"skill_truth of {stack} on simulated data, mean over cells",
+        "≥ 0.5",
+        f"{skill.mean():.3f} ({skill.min():.3f} to {skill.max():.3f})",
+        skill.mean() >= 0.5 if len(skill) else None,
+    )
+    yield _judged(
+        "calibration error, mean over cells",
+        "≤ 0.01",
+        f"{ece.mean():.4f} ({ece.min():.4f} to {ece.max():.4f})",
+        ece.mean() <= 0.01 if len(ece) else None,
+    )
+    yield _judged(
+        "mean consumer F1 relative to knowing the true probabilities",
+        "≥ 95 %",
+        f"{f1.mean():.1%} ({f1.min():.1%} to {f1.max():.1%})",
+        f1.mean() >= 0.95 if len(f1) else None,
+    )
+
+
+def _speed(speed: pd.DataFrame | None) -> Iterator[Goal]:
+    for rival, wanted in (("darts_tcn", 3), ("neuralforecast_tcn", 8)):
+        rows = [] if speed is None else speed[speed["contender"] == rival]
+        for column in ("ours_times_faster", "figure1_times_faster"):
+            ratios = {} if speed is None else dict(zip(rows["threads"], rows[column], strict=True))
+            known = [ratio for ratio in ratios.values() if np.isfinite(ratio)]
+            told = ", ".join(f"{ratio:.1f} × with {n} threads" for n, ratio in ratios.items())
+            yield _judged(
+                f"training throughput, {column.split('_')[0]} against {rival}",
+                f"≥ {wanted} ×",
+                told,
+                min(known) >= wanted if known else None,
+            )
+
+
+def _cutoffs(seconds: float | None) -> Goal:
+    return _judged(
+        "expected-F1 cut-offs, 1,000,000 consumers × 30 items",
+        "≤ 20 s",
+        "" if seconds is None else f"{seconds:.1f} s",
+        None if seconds is None else seconds <= 20,
+    )
+
+
+def _scaling(scale: pd.DataFrame | None) -> Iterator[Goal]:
+    ratio = memory = sizes = None
+    if scale is not None and len(scale) > 1:
+        ends = scale.sort_values("consumer_items").iloc[[0, -1]]
+        cost = ends.filter(like="_us_each").sum(axis=1)
+        sizes = " → ".join(f"{size:,}" for size in ends["consumer_items"])
+        ratio = cost.iloc[1] / cost.iloc[0]
+        memory = ends["peak_gb"].iloc[1] / ends["peak_gb"].iloc[0]
+    yield _judged(
+        f"cost per consumer-item, {sizes or 'smallest → largest'}",
+        "≤ 1.2 × (linear)",
+        f"{ratio:.2f} ×" if ratio else "",
+        ratio <= 1.2 if ratio else None,
+    )
+    yield _judged(
+        "anonymous memory, the same",
+        "≤ 2 × (bounded)",
+        f"{memory:.2f} ×" if memory else "",
+        memory <= 2 if memory else None,
+    )
+
+
+def _judged(what: str, wanted: str, measured: str, met: bool | None) -> Goal:
+    return Goal(what, wanted, measured if met is not None else "", met)
+
+
+def goals_table(judged: list[Goal]) -> pd.DataFrame:
+    """Return the goals as a table for people, the missed ones first."""
+    words = {True: "met", False: "missed", None: "not measured"}
+    table = pd.DataFrame(
+        [
+            {
+                "goal": goal.what,
+                "wanted": goal.wanted,
+                "measured": goal.measured,
+                "": words[None if goal.met is None else bool(goal.met)],
+            }
+            for goal in judged
+        ]
+    )
+    return table.sort_values("", key=lambda said: said.map({"missed": 0, "met": 1}), kind="stable")
