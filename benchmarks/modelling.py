@@ -13,7 +13,7 @@ import pandas as pd
 import scaling
 import throughput
 from contest.cells import PeerPlan, candidate_names, rows_of_cell
-from contest.goals import TREES, cells_lost_first, goals, goals_table
+from contest.goals import cells_lost_first, goals, goals_table, trees_of
 from contest.peer_runs import PEERS, install
 from contest.project_runs import PROJECT, ProjectRun
 from contest.scores import scored
@@ -96,11 +96,10 @@ def race(asked: argparse.Namespace, interpreter: Path | None) -> pd.DataFrame:
     if asked.by_category:
         for keys, cell in every.groupby(["data", "seed", "window", "category"]):
             show(" ".join(map(str, keys)), cell[["candidate", "rows", "positives", *SCORES]])
-    if TREES in set(scores["candidate"]):
-        show(
-            f"Log loss below {TREES}'s, percent: every cell, the lost ones first",
-            cells_lost_first(scores, TREES).reset_index(),
-        )
+    show(
+        f"Log loss below {trees_of(scores)}'s, percent: every cell, the lost ones first",
+        cells_lost_first(scores).reset_index(),
+    )
     means = scores.groupby(["data", "candidate"])[[*SCORES, *COSTS]].mean()
     show("Means over cells", means.sort_values(["data", "log_loss"]).reset_index())
     return scores

@@ -3,23 +3,25 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from contest.calibrated import calibrated
 from contest.memory import CommandError
 from contest.peer_runs import PEERS, PeerSettings, ask_peer, write_feed
+from contest.pooled_trees import NAME as TREES
+from contest.pooled_trees import fit_pooled_trees
 from contest.project_runs import ProjectRun
 from contest.truth import true_probabilities
 from contest.tuning import parameters_of
-from contest.window_data import WindowData, read_window, scored_steps
-from promo_kedro.pipelines.modelling.calibration import pick_calibration
-from promo_kedro.pipelines.modelling.parameters import CalibrationParameters, ModellingParameters
+from contest.window_data import WindowData, read_window
+from promo_kedro.pipelines.modelling.parameters import ModellingParameters
 from promo_kedro.types import Array
 
 KEYS = ["customer_id", "item_id"]
 SMALLEST_BATCH = 16
+IN_USE = "in_use"
 
 
 @dataclass(frozen=True)
@@ -40,13 +42,18 @@ class PeerPlan:
 
 
 def candidates_of(run: ProjectRun, window: int) -> pd.DataFrame:
-    """Return the project's own candidates at the test step, a column each."""
+    """Return the project's own candidates at the test step, a column each.
+
+    A category that the pooled model serves has no recipe and no stack of its own. What serves
+    there, ``in_use``, stands in for them, as it does for a user.
+    """
     table = pd.read_parquet(run.data_dir / "07_model_output" / "candidate_probabilities.parquet")
     table = table[(table["window"] == window) & (table["split"] == "test")]
     wide = table.pivot(
         index=[*KEYS, "category", "purchased"], columns="candidate", values="probability"
     )
-    return wide.reset_index().rename_axis(columns=None)
+    whole = wide.apply(lambda column: column.fillna(wide[IN_USE]))
+    return whole.reset_index().rename_axis(columns=None)
 
 
 def fit_costs(run: ProjectRun, window: int, series: int) -> dict[str, dict[str, float]]:
@@ -61,17 +68,16 @@ def fit_costs(run: ProjectRun, window: int, series: int) -> dict[str, dict[str, 
 
 
 def ask_peers(
-    run: ProjectRun, window: int, plan: PeerPlan, seed: int
-) -> Iterator[tuple[str, pd.DataFrame, dict[str, Any]]]:
+    run: ProjectRun, window: int, data: WindowData, plan: PeerPlan, seed: int
+) -> Iterator[tuple[str, Array, dict[str, float]]]:
     """Let the peers fit and predict on this window's rows.
 
     Yields:
-        A peer's name; its calibrated probabilities of the test step by consumer-item; its costs.
+        A peer's name; its calibrated probabilities of the test step; its costs.
     """
     if plan.interpreter is None or not plan.names:
         return
     parameters = parameters_of(run)
-    data = read_window(run.data_dir, window, parameters)
     folder = run.folder / "peers" / f"window-{window}"
     folder.mkdir(parents=True, exist_ok=True)
     learners = _learners(len(data.items), plan.consumer_items, seed)
@@ -84,14 +90,13 @@ def ask_peers(
         except CommandError as error:
             print(f"{name}, seed {seed}, window {window}: no answer.\n{error}", flush=True)
             continue
-        probability = _calibrated(answer.logit, data, parameters.calibration)
-        keys = {key: getattr(data.items, key) for key in KEYS}
+        probability = calibrated(answer.logit, data, parameters.calibration)
         costs = {
             "fit_seconds": answer.costs["fit_seconds"],
             "series_per_second": len(learners) / answer.costs["fit_seconds"],
             "peak_gb": answer.peak_gb,
         }
-        yield name, pd.DataFrame({**keys, name: probability}), costs
+        yield name, probability, costs
     feed.unlink()
 
 
@@ -105,9 +110,13 @@ def rows_of_cell(
     """
     rows = candidates_of(run, window)
     costs = fit_costs(run, window, len(rows))
-    for name, answers, spent in ask_peers(run, window, plan, seed):
-        rows = rows.merge(answers, on=KEYS, validate="one_to_one")
-        costs[name] = spent
+    parameters = parameters_of(run)
+    data = read_window(run.data_dir, window, parameters)
+    answers = pd.DataFrame({key: getattr(data.items, key) for key in KEYS})
+    answers[TREES], costs[TREES] = fit_pooled_trees(data, parameters, run.threads, seed)
+    for name, probability, spent in ask_peers(run, window, data, plan, seed):
+        answers[name], costs[name] = probability, spent
+    rows = rows.merge(answers, on=KEYS, validate="one_to_one")
     truth = true_probabilities(run.raw_dir, window, seed)
     if truth is not None:
         rows = rows.merge(truth, on=KEYS, validate="one_to_one")
@@ -120,23 +129,6 @@ def rows_of_cell(
 def candidate_names(rows: pd.DataFrame) -> list[str]:
     """Return the columns that are candidates."""
     return [name for name in rows.columns if name not in (*KEYS, "category", "purchased")]
-
-
-def _calibrated(logit: Array, data: WindowData, parameters: CalibrationParameters) -> Array:
-    """Calibrate as ours are: per category, on the calibrators' validation step."""
-    items = data.items
-    bought = items.purchased[:, scored_steps(items)[0]]
-    calibrator = np.ones(len(items), bool)
-    calibrator[data.lesson.deciders.numpy()] = False
-    probability = np.empty(len(items))
-    for category in np.unique(items.category.astype(str)):
-        of_category = items.category == category
-        fitted = of_category & calibrator
-        calibration = pick_calibration(
-            logit[fitted, 0], bought[fitted], items.customer_id[fitted], parameters
-        )
-        probability[of_category] = calibration.chosen.probability(logit[of_category, 1])
-    return probability
 
 
 def _learners(count: int, most: int, seed: int) -> Array:

@@ -53,7 +53,7 @@ def _scores(purchased: Array, probability: pd.Series, groups: Array) -> dict[str
         "prevalence": float(purchased.mean()),
         "log_loss": loss,
         "skill_prevalence": skill(loss, log_loss(purchased, np.full(len(p), purchased.mean()))),
-        "average_precision": float(average_precision_score(purchased, p)),
+        "average_precision": average_precision_score(purchased, p) if purchased.any() else np.nan,
         "ece": calibration_error(purchased, p, CALIBRATION_BINS),
         "f1_pooled": precision_recall_f1(purchased, chosen)["f1"],
         "f1_consumers": mean_f1(purchased, chosen, groups),
@@ -66,4 +66,6 @@ def mean_f1(purchased: Array, chosen: Array, groups: Array) -> float:
         np.bincount(groups, weights) for weights in (purchased * chosen, chosen, purchased)
     )
     buyers = bought > 0
+    if not buyers.any():
+        return float("nan")
     return float((2 * hits[buyers] / (picked[buyers] + bought[buyers])).mean())
