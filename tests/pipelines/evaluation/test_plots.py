@@ -7,16 +7,26 @@ import pandas as pd
 import pytest
 
 from promo_kedro.pipelines.evaluation import nodes
+from promo_kedro.pipelines.evaluation.comparison import compare_candidates, side_by_side
 from promo_kedro.pipelines.evaluation.offer_value import empty_value
+from promo_kedro.pipelines.evaluation.plots_comparison import plot_model_comparison
 from promo_kedro.pipelines.evaluation.plots_elasticity import equation, plot_elasticity
+from promo_kedro.pipelines.evaluation.plots_importance import (
+    plot_feature_importance,
+    relative_increase,
+)
 from promo_kedro.pipelines.evaluation.plots_offers import plot_offer_distribution
 from promo_kedro.pipelines.evaluation.plots_optimization import plot_frontier
 from promo_kedro.pipelines.evaluation.plots_probabilities import (
     plot_probability_distribution,
     plot_reliability,
 )
+from promo_kedro.pipelines.evaluation.plots_response import plot_offer_response, response_by_offer
 from promo_kedro.pipelines.evaluation.plots_training import plot_training_history
 from promo_kedro.pipelines.evaluation.plots_value import plot_offer_value
+from promo_kedro.pipelines.evaluation.scores import calibration_error
+from promo_kedro.pipelines.evaluation.truth import no_truth
+from promo_kedro.pipelines.evaluation.verdict import label
 
 
 def _titles(figure):
@@ -58,8 +68,8 @@ def test_figure_5_splits_by_label_and_counts_empty_choices(made_up_run):
     )
     assert len(figure.axes) == 3
     validation = made_up_run.purchase_probabilities.query("split == 'validation'")
-    for axis, label in zip(figure.axes, (0, 1), strict=False):
-        assert f"n = {(validation['purchased'] == label).sum():,}" in axis.texts[0].get_text()
+    for axis, bought in zip(figure.axes, (0, 1), strict=False):
+        assert f"n = {(validation['purchased'] == bought).sum():,}" in axis.texts[0].get_text()
         assert sum(bar.get_height() for bar in axis.patches) == pytest.approx(100)
     cutoffs = made_up_run.consumer_cutoffs.query("split == 'test'")["cutoff"]
     nothing = 100 * np.isinf(cutoffs).mean()
@@ -149,13 +159,15 @@ def test_a_calibrated_model_lies_on_the_line():
     assert len(x) == 10
 
 
-def test_training_history_marks_the_best_epoch(made_up_run):
+def test_training_history_has_a_colour_per_recipe_and_marks_the_epochs_that_were_kept(made_up_run):
     figure = plot_training_history(made_up_run.training_history)
     assert "pooled" in _titles(figure)
-    train, validation, best, *other_recipe = figure.axes[0].lines
-    assert best.get_xdata()[0] == validation.get_xdata()[np.argmin(validation.get_ydata())]
+    train, validation, *other_recipe = figure.axes[0].lines
     assert len(train.get_xdata()) == 10
-    assert len(other_recipe) == 3
+    assert len(other_recipe) == 2
+    kept = figure.axes[0].collections[0].get_offsets()
+    assert kept[:, 0].tolist() == [6, 7]
+    assert kept[:, 1].tolist() == validation.get_ydata()[5:7].tolist()
     legend = [text.get_text() for text in figure.legends[0].get_texts()]
     assert legend == ["ours", "figure1", "training steps"]
     assert other_recipe[0].get_color() != train.get_color() == validation.get_color()
@@ -210,3 +222,72 @@ def test_small_categories_are_left_out_of_plots(made_up_run, evaluation_paramete
     ]
     for figure in figures:
         assert "Tiny" not in _titles(figure)
+
+
+def test_every_candidates_skill_is_drawn(made_up_run):
+    table = side_by_side(
+        made_up_run.candidate_probabilities, made_up_run.purchase_probabilities, no_truth()
+    )
+    comparison = compare_candidates(table, 10)
+    figure = plot_model_comparison(comparison)
+    assert _titles(figure)[:2] == ["All", "Bakery"]
+    labels = [tick.get_text() for tick in figure.axes[0].get_yticklabels()]
+    total = comparison.query("category == 'All'").sort_values("skill_prevalence")
+    assert len(labels) == len(total)
+    assert labels[0] == label(total["candidate"].iloc[0])
+    points = {
+        round(line.get_ydata()[0]): line.get_xdata()[0]
+        for line in figure.axes[0].lines
+        if line.get_marker() in ("o", "D")
+    }
+    np.testing.assert_allclose([points[i] for i in range(len(total))], total["skill_prevalence"])
+    _draws_without_error(figure)
+
+
+def test_the_importance_is_relative_and_all_is_the_mean_where_it_is_not_there():
+    table = pd.DataFrame(
+        {
+            "window": 0,
+            "category": ["Meat", "Meat", "Bakery", "Bakery"],
+            "group": ["offers", "own"] * 2,
+            "log_loss": [0.2, 0.2, 0.4, 0.4],
+            "increase": [0.02, 0.0, 0.08, 0.04],
+        }
+    )
+    percent = relative_increase(table)
+    assert list(percent) == ["All", "Bakery", "Meat"]
+    np.testing.assert_allclose(percent.loc["offers"], [15, 20, 10])
+    np.testing.assert_allclose(percent.loc["own"], [5, 10, 0])
+    figure = plot_feature_importance(table)
+    assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()] == ["own", "offers"]
+    assert [bar.get_width() for bar in figure.axes[1].patches] == pytest.approx([10, 20])
+    _draws_without_error(figure)
+
+
+def test_the_response_is_the_mean_and_the_middle_half():
+    table = pd.DataFrame(
+        {
+            "category": "Meat",
+            "offer_percent": np.repeat([0.0, 10.0], 5),
+            "probability": [0.1, 0.2, 0.3, 0.4, 0.5, 0.2, 0.3, 0.4, 0.5, 0.9],
+        }
+    )
+    answers = response_by_offer(table).loc["Meat"]
+    np.testing.assert_allclose(answers.loc[0.0, ["mean", "low", "high"]], [0.3, 0.2, 0.4])
+    np.testing.assert_allclose(answers.loc[10.0, ["mean", "low", "high"]], [0.46, 0.3, 0.5])
+    summary = pd.DataFrame(
+        {"mode": ["exact"], "category": ["Meat"], "offer_min": [2.0], "offer_max": [8.0]}
+    )
+    figure = plot_offer_response(table, summary, "exact")
+    assert figure.axes[0].lines[0].get_ydata().tolist() == pytest.approx([0.3, 0.46])
+    seen = figure.axes[0].patches[0].get_extents().transformed(figure.axes[0].transData.inverted())
+    assert (seen.x0, seen.x1) == pytest.approx((2, 8))
+    _draws_without_error(figure)
+
+
+def test_the_reliability_plot_states_the_calibration_errors(made_up_run):
+    figure = plot_reliability(made_up_run.purchase_probabilities, 10)
+    rows = made_up_run.purchase_probabilities.query("split == 'test'")
+    error = calibration_error(rows["purchased"], rows["probability"], 10)
+    legend = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    assert legend[1] == f"calibrated (error {100 * error:.2f} points)"

@@ -17,6 +17,14 @@ Card = dict[str, Any]
 Document = dict[str, Any]
 
 POOLED = "pooled"
+_FACTS = {
+    "consumer_items": "consumer-items",
+    "cells": "cells of the training steps",
+    "cells_that_count": "of them counted in the loss",
+    "positives": "purchases in the training steps",
+    "deciders_validation_positives": "in the validation step that decided when to stop",
+    "calibrators_validation_positives": "in that which decided stacking and calibration",
+}
 _FEW_POSITIVES = 100
 _FLAT = 0.1  # the probability moves by less than this share of itself over the whole grid
 _SHOWN_FAMILIES = 5
@@ -100,7 +108,7 @@ def _model(models: dict[str, Document], pooled: Card, category: str) -> Document
     calibration, stack = card.get("calibration", {}), card.get("stack", {})
     return {
         "own": own is not None,
-        "facts": _plain(card, ("consumer_items", "rows", "positives", "validation_positives")),
+        "facts": {words: card[name] for name, words in _FACTS.items() if name in card},
         "recipes": _recipes(card),
         "calibration": _calibration(calibration),
         "stack": {
@@ -108,10 +116,6 @@ def _model(models: dict[str, Document], pooled: Card, category: str) -> Document
             "reason": stack.get("reason", ""),
         },
     }
-
-
-def _plain(card: Card, names: tuple[str, ...]) -> dict[str, Any]:
-    return {name.replace("_", " "): card[name] for name in names if name in card}
 
 
 def _recipes(card: Card) -> list[Document]:

@@ -17,7 +17,7 @@ from promo_kedro.types import Figure
 TITLE = "Training of the purchase models"
 _NOTE = (
     "Binary cross-entropy (Eq. 2), nats. Solid: validation step. Dashed: training steps. "
-    "Dot: the epoch with the lowest validation loss."
+    "Dots: the epochs whose weights were kept, the larger the more they weigh."
 )
 
 
@@ -50,9 +50,10 @@ def _lines(axis: Any, epochs: pd.DataFrame, colour: str) -> None:
         alpha=0.6,
     )
     axis.plot(epochs["epoch"], epochs["validation_loss"], color=colour, linewidth=1.7)
-    if epochs["validation_loss"].notna().any():
-        best = epochs.loc[[epochs["validation_loss"].idxmin()]]
-        axis.plot(best["epoch"], best["validation_loss"], color=colour, marker="o", markersize=5)
+    kept = epochs[epochs["weight"] > 0]
+    axis.scatter(
+        kept["epoch"], kept["validation_loss"], s=30 * kept["weight"] + 6, color=colour, zorder=3
+    )
 
 
 def _handles(colours: dict[str, str]) -> list[object]:
