@@ -26,6 +26,7 @@ def register_pipelines() -> dict[str, Pipeline]:
     return {
         **_boxed(simulation=simulation.create_pipeline()),
         **flow,
+        **_boxed(search=modelling.create_search_pipeline()),
         "__default__": sum(flow.values(), Pipeline([])),
     }
 

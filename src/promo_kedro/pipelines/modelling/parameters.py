@@ -8,6 +8,7 @@ from promo_kedro.parameters import Parameters
 
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, lt=1)]
 RESERVED = [
     "prevalence",
     "personal_frequency",
@@ -47,6 +48,7 @@ class TrainingParameters(Parameters):
     max_epochs: int = Field(default=15, ge=1)
     stop_patience: int = Field(default=4, ge=1)
     learning_rate: float = Field(default=1e-3, gt=0)
+    fine_tuning_rate: float = Field(default=0.3, gt=0, le=1)
     min_learning_rate: float = Field(default=1e-6, gt=0)
     weight_decay: float = Field(default=1e-5, ge=0)
     plateau_factor: float = Field(default=0.3, gt=0, lt=1)
@@ -161,20 +163,28 @@ class SearchParameters(Parameters):
 
     trials: int = Field(default=40, ge=1)
     minutes: float | None = Field(default=None, gt=0)
-    max_consumer_items: int = Field(default=10_000, ge=10)
+    max_consumer_items: int = Field(default=16_384, ge=10)
     startup_trials: int = Field(default=8, ge=1)
     warmup_epochs: int = Field(default=2, ge=0)
     learning_rate: tuple[Positive, Positive] = (3e-4, 5e-3)
     weight_decay: tuple[Positive, Positive] = (1e-6, 1e-2)
     max_epochs: tuple[Count, Count] = (4, 15)
-    batch_size: list[Count] = Field(default=[128, 256, 512], min_length=1)
+    batch_size: list[Count] = Field(default=[64, 128, 256], min_length=1)
     channels: list[Count] = Field(default=[32, 48, 64], min_length=1)
     kernel_size: list[Count] = Field(default=[2, 3, 5], min_length=1)
     dilations: list[list[Count]] = Field(default=[[1, 2], [1, 2, 4], [1, 2, 4, 8]], min_length=1)
     dense_layers: tuple[Count, Count] = (1, 4)
     dense_units: list[Count] = Field(default=[32, 64, 128], min_length=1)
     embedding_size: list[Count] = Field(default=[4, 8, 16], min_length=1)
-    dropout: tuple[float, float] = (0.0, 0.4)
+    dropout: tuple[Share, Share] = (0.0, 0.4)
+
+    @model_validator(mode="after")
+    def _low_before_high(self) -> "SearchParameters":
+        for name in ("learning_rate", "weight_decay", "max_epochs", "dense_layers", "dropout"):
+            low, high = getattr(self, name)
+            if low > high:
+                raise ValueError(f"{name}: the range [{low}, {high}] starts above its end")
+        return self
 
 
 class OfferGridParameters(Parameters):

@@ -11,7 +11,11 @@ from promo_kedro.pipelines.modelling.inheritance import inherit
 from promo_kedro.pipelines.modelling.inputs import Inputs
 from promo_kedro.pipelines.modelling.lessons import make_lesson
 from promo_kedro.pipelines.modelling.networks import Architecture, PurchaseNetwork, build
-from promo_kedro.pipelines.modelling.parameters import ModellingParameters, Recipe
+from promo_kedro.pipelines.modelling.parameters import (
+    ModellingParameters,
+    Recipe,
+    TrainingParameters,
+)
 from promo_kedro.pipelines.modelling.purchase_model import Member, PurchaseModel, key
 from promo_kedro.pipelines.modelling.resumption import fingerprint
 from promo_kedro.pipelines.modelling.scaling import Scaler
@@ -85,11 +89,11 @@ def fit_recipe(
         network = untrained(recipe, groups, vocabularies, lesson, items)
         if pooled and training.start == "pooled":
             network.load_state_dict(_pooled_twin(pooled, recipe).state_dict())
+            training = _gently(training)
         elif (older := common.earlier.get(place.split("/", 1)[1])) and inherit(
             network, groups, vocabularies, older, name
         ):
-            # The older weights are a candidate, as pooled ones are.
-            training = training.model_copy(update={"start": "pooled"})
+            training = _gently(training)
         mark = fingerprint(network, lesson, training, compute)
         progress = common.checkpoints.part(f"{place}/recipe={name}", mark)
         history = fit_network(network, lesson, training, compute, progress)
@@ -120,6 +124,12 @@ def untrained(
 def _from_scratch(recipe: Recipe) -> Recipe:
     training = recipe.training.model_copy(update={"start": "scratch"})
     return recipe.model_copy(update={"training": training})
+
+
+def _gently(training: TrainingParameters) -> TrainingParameters:
+    """Return the training of weights that know much already; they are a candidate themselves."""
+    rate = max(training.fine_tuning_rate * training.learning_rate, training.min_learning_rate)
+    return training.model_copy(update={"start": "pooled", "learning_rate": rate})
 
 
 def _pooled_twin(pooled: PurchaseModel, recipe: Recipe) -> PurchaseNetwork:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+import ibis
 import numpy as np
 
 from promo_kedro.errors import InputError
@@ -51,7 +52,7 @@ def survey(
     Raises:
         InputError: Nothing at all was bought in the training steps.
     """
-    share = max(1, parameters.pooled.max_consumer_items // len(categories))
+    quotas = _quotas(features, window, parameters.pooled.max_consumer_items)
     memory_gb = parameters.compute.memory_gb
     parts: list[ConsumerItems] = []
     levels: list[dict[str, Vocabulary]] = []
@@ -60,7 +61,9 @@ def survey(
     for category in categories:
         items = read_consumer_items(features, groups, window, category, memory_gb=memory_gb)
         items = with_category(items)
-        parts.append(_sample(items, share, seed_for(seed, str(window), category, "sample")))
+        parts.append(
+            _sample(items, quotas[category], seed_for(seed, str(window), category, "sample"))
+        )
         levels.append(_vocabularies(items))
         if reason := cannot_stand_alone(items, parameters):
             serves[category] = reason
@@ -96,6 +99,14 @@ def cannot_stand_alone(items: ConsumerItems, parameters: ModellingParameters) ->
     if len(np.unique(validation)) < 2:
         return "only one class in the validation step, so training could not tell when to stop"
     return ""
+
+
+def _quotas(features: Table, window: int, most: int) -> dict[str, int]:
+    """Share out the pooled sample: half evenly over the categories, half by their size."""
+    rows = features.filter(features.window == window).group_by("category").agg(rows=ibis._.count())
+    sizes = rows.to_pandas().set_index("category")["rows"]
+    shares = 0.5 / len(sizes) + 0.5 * sizes / sizes.sum()
+    return {str(name): max(1, int(most * share)) for name, share in shares.items()}
 
 
 def _sample(items: ConsumerItems, count: int, seed: int) -> ConsumerItems:
