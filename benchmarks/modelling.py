@@ -12,7 +12,7 @@ import cutoffs
 import pandas as pd
 import scaling
 import throughput
-from contest.cells import PeerPlan, candidate_names, rows_of_cell
+from contest.cells import PeerPlan, candidate_names, rows_of_cell, windows_made
 from contest.goals import cells_lost_first, goals, goals_table, trees_of
 from contest.peer_runs import PEERS, install
 from contest.project_runs import PROJECT, ProjectRun
@@ -31,6 +31,7 @@ SCORES = [
     "f1_consumers",
     "f1_of_truth",
 ]
+PEER_EPOCHS = 10
 COSTS = ["fit_seconds", "series_per_second", "peak_gb"]
 
 
@@ -54,7 +55,10 @@ def arguments() -> argparse.Namespace:
     add("--only", nargs="+", choices=["scores", "throughput", "cutoffs", "scaling"])
     add("--large", action="store_true", help="scaling up to a million consumer-items")
     add("--by-category", action="store_true", help="print every category's scores too")
-    return parser.parse_args()
+    asked = parser.parse_args()
+    if not (PROJECT / "conf" / asked.env).is_dir():
+        parser.error(f"there is no configuration conf/{asked.env}; --env=base is the default one")
+    return asked
 
 
 def main() -> None:
@@ -113,28 +117,30 @@ def race_seed(
     print(f"{data}, seed {seed}: training", flush=True)
     cost = run.run("modelling")
     print(f"{data}, seed {seed}: {cost.seconds:.0f} s, {cost.peak_gb:.2f} GB", flush=True)
-    epochs = asked.max_epochs or 10
-    plan = PeerPlan(interpreter, asked.peer_names, asked.peer_consumer_items, epochs)
-    cells = []
-    for window in range(asked.windows):
-        rows, costs = rows_of_cell(run, window, plan, seed)
-        for category in ["All", *sorted(rows["category"].unique())]:
-            chosen = rows if category == "All" else rows[rows["category"] == category]
-            cell = scored(chosen, candidate_names(rows))
-            cells.append(cell.assign(data=data, seed=seed, window=window, category=category))
-        spent = pd.DataFrame.from_dict(costs, orient="index", columns=COSTS)
-        whole = cells[-1 - rows["category"].nunique()]
-        cells[-1 - rows["category"].nunique()] = whole.join(spent, on="candidate")
-        head = whole.iloc[0]
-        show(
-            f"{data}, seed {seed}, window {window}: {head['rows']} rows, {head['positives']} "
-            f"purchases, prevalence {head['prevalence']:.4f}; the peers learn from at most "
-            f"{plan.consumer_items} consumer-items",
-            whole.join(spent, on="candidate").sort_values("log_loss", ascending=False)[
-                ["candidate", *SCORES, *COSTS]
-            ],
-        )
-    return pd.concat(cells, ignore_index=True)
+    plan = PeerPlan(
+        interpreter, asked.peer_names, asked.peer_consumer_items, asked.max_epochs or PEER_EPOCHS
+    )
+    cells = [race_cell(run, window, plan, seed) for window in windows_made(run)]
+    return pd.concat(cells, ignore_index=True).assign(data=data, seed=seed)
+
+
+def race_cell(run: ProjectRun, window: int, plan: PeerPlan, seed: int) -> pd.DataFrame:
+    """Score one window, over all categories and in each; print the former."""
+    rows, costs = rows_of_cell(run, window, plan, seed)
+    names = candidate_names(rows)
+    spent = pd.DataFrame.from_dict(costs, orient="index", columns=COSTS)
+    whole = scored(rows, names).join(spent, on="candidate").assign(category="All")
+    head = whole.iloc[0]
+    show(
+        f"{run.folder.name}, window {window}: {head['rows']:,} rows, {head['positives']:,} "
+        f"purchases, prevalence {head['prevalence']:.4f}; peers learnt from "
+        f"{min(plan.consumer_items, len(rows)):,} consumer-items",
+        whole.sort_values("log_loss", ascending=False)[["candidate", *SCORES, *COSTS]],
+    )
+    by_category = [
+        scored(part, names).assign(category=category) for category, part in rows.groupby("category")
+    ]
+    return pd.concat([whole, *by_category], ignore_index=True).assign(window=window)
 
 
 def prepared(asked: argparse.Namespace, data: str, seed: int) -> ProjectRun:

@@ -41,13 +41,23 @@ class PeerPlan:
     max_epochs: int
 
 
+def windows_made(run: ProjectRun) -> list[int]:
+    """Return the windows that the data could fill."""
+    table = _candidates_table(run)
+    return sorted(int(window) for window in table["window"].unique())
+
+
+def _candidates_table(run: ProjectRun) -> pd.DataFrame:
+    return pd.read_parquet(run.data_dir / "07_model_output" / "candidate_probabilities.parquet")
+
+
 def candidates_of(run: ProjectRun, window: int) -> pd.DataFrame:
     """Return the project's own candidates at the test step, a column each.
 
     A category that the pooled model serves has no recipe and no stack of its own. What serves
     there, ``in_use``, stands in for them, as it does for a user.
     """
-    table = pd.read_parquet(run.data_dir / "07_model_output" / "candidate_probabilities.parquet")
+    table = _candidates_table(run)
     table = table[(table["window"] == window) & (table["split"] == "test")]
     wide = table.pivot(
         index=[*KEYS, "category", "purchased"], columns="candidate", values="probability"
