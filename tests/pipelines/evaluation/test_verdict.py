@@ -39,12 +39,12 @@ def test_a_simpler_model_that_wins_is_named_with_where_and_by_how_much():
     overall, categories, earlier = verdicts(ROWS, {"Tiny"})
     assert overall == (
         "Over all categories the model in use has a log loss of 0.2000 (12,345 rows, 678 "
-        "purchases, 5.49% bought). LightGBM is better: 0.0100 nats or 5.0% lower, more than "
+        "purchases, 5.49 % bought). LightGBM is better: 0.0100 nats or 5.0 % lower, more than "
         "chance (± 0.0020)."
     )
     assert categories == (
         "In 1 of the 2 categories a simpler model is better: Meat (personal frequency: 0.0005 "
-        "nats or 0.5% lower, which may be chance (± 0.0010))."
+        "nats or 0.5 % lower, which may be chance (± 0.0010))."
     )
     assert earlier.startswith("Over all categories of window 1 the model in use has")
     assert "No simpler model is better; the best, LightGBM, has 0.3300" in earlier

@@ -96,7 +96,7 @@ def _sentence(window: int, group: dict[str, Row]) -> str:
     scored = (
         f"{where} the model in use has a log loss of {mine['log_loss']:.4f} "
         f"({mine['rows']:,} rows, {mine['positives']:,} purchases, "
-        f"{mine['prevalence']:.2%} bought)."
+        f"{100 * mine['prevalence']:.2f} % bought)."
     )
     if rival is None:
         return f"{scored} There is no simpler model to compare it with."
@@ -143,7 +143,7 @@ def _by_how_much(row: Row) -> str:
     side = "lower" if difference < 0 else "higher"
     clear = abs(difference) > _CLEAR * error
     return (
-        f"{abs(difference):.4f} nats or {abs(_relative(row)):.1%} {side}, "
+        f"{abs(difference):.4f} nats or {100 * abs(_relative(row)):.1f} % {side}, "
         f"{'more than chance' if clear else 'which may be chance'} (± {error:.4f})"
     )
 
