@@ -1,10 +1,13 @@
-"""A made-up table ``features`` with a planted signal."""
+"""A made-up table ``features`` with a planted signal, and training on it."""
 
+import copy
 from dataclasses import dataclass, field
 
 import ibis
 import numpy as np
 import pandas as pd
+
+from promo_kedro.pipelines.modelling.nodes import train_purchase_models
 
 GROUPS = {
     "static_categorical": ["brand"],
@@ -13,7 +16,17 @@ GROUPS = {
     "temporal_continuous": ["habit", "offer_percent", "noise"],
     "offer_inputs": ["offer_percent"],
     "descriptions": {},
+    "families": {
+        "brand": "item",
+        "category": "item",
+        "quarter": "calendar",
+        "household": "consumer",
+        "habit": "habit",
+        "offer_percent": "offer",
+        "noise": "noise",
+    },
 }
+MANIFEST = {"raw_data_hash": "abc", "files": {}}
 
 
 @dataclass
@@ -76,3 +89,57 @@ class Retailer:
 def as_table(frame: pd.DataFrame) -> ibis.Table:
     """Return the frame as ``features`` comes: an Ibis table."""
     return ibis.memtable(frame.drop(columns="true_logit", errors="ignore"))
+
+
+class Kept:
+    """Training states in memory, as the checkpoints' folder keeps them on disk."""
+
+    def __init__(self):
+        self.states = {}
+
+    def part(self, name, fingerprint):
+        """Return where one training keeps its state."""
+        return KeptPart(self.states, (name, fingerprint))
+
+    def clear(self):
+        """Forget everything."""
+        self.states.clear()
+
+
+@dataclass
+class KeptPart:
+    """The state of one training."""
+
+    states: dict
+    key: tuple[str, str]
+
+    def load(self):
+        """Return the state saved last, or none."""
+        return copy.deepcopy(self.states.get(self.key))
+
+    def save(self, state):
+        """Keep a copy."""
+        self.states[self.key] = copy.deepcopy(state)
+
+
+def train(frame, parameters, seed=1, checkpoints=None):
+    """Return the models and the history that the node makes of a frame."""
+    return train_purchase_models(
+        as_table(frame), GROUPS, MANIFEST, checkpoints or Kept(), parameters, seed
+    )
+
+
+def changed(parameters, **parts):
+    """Return the parameters with some of some parts changed."""
+    whole = parameters.model_dump()
+    for part, values in parts.items():
+        whole[part] = values if part in ("recipes", "by_category") else whole[part] | values
+    return type(parameters).model_validate(whole)
+
+
+def same_tensors(left, right):
+    """Say whether two saved models have the same weights, bit for bit."""
+    first, second = left["tensors"], right["tensors"]
+    return first.keys() == second.keys() and all(
+        np.array_equal(first[name], second[name]) for name in first
+    )

@@ -8,22 +8,24 @@ import pytest
 
 from promo_kedro.pipelines.elasticity.curves import fit_curves
 from promo_kedro.pipelines.elasticity.parameters import ElasticityParameters
-from promo_kedro.pipelines.modelling.nodes import ask_next_offers, train_purchase_models
+from promo_kedro.pipelines.modelling.networks import NETWORKS
+from promo_kedro.pipelines.modelling.nodes import ask_next_offers
 
-from .retailer import GROUPS, Retailer, as_table
+from .retailer import Retailer, as_table, changed, train
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2, 3])
+@pytest.mark.parametrize("architecture", list(NETWORKS))
+@pytest.mark.parametrize("with_trees", [False, True])
 @pytest.mark.parametrize("offer", [0.0, 20.0])
-def test_offers_that_never_varied_move_nothing(parameters, manifest, offer, seed):
+def test_offers_that_never_varied_move_nothing(quick, offer, with_trees, architecture):
     """Zero or constant offers, by a category's own model and by the pooled one."""
-    quick = parameters.model_copy(
-        update={"training": parameters.training.model_copy(update={"max_epochs": 2})}
+    quick = changed(
+        quick, network={"architecture": architecture}, stacking={"with_trees": with_trees}
     )
     frame = Retailer({"Bakery": 60, "Meat": 8}).frame()
     past = frame["split"] != "next"
     frame.loc[past, "offer_percent"] = np.float32(offer)  # next still has offers of all depths
-    models, _ = train_purchase_models(as_table(frame), GROUPS, manifest, quick, seed)
+    models, _ = train(frame, quick)
     response = ask_next_offers(models, as_table(frame), quick)
     answers = response.groupby(["category", "customer_id", "item_id"])["probability"]
     assert (answers.nunique() == 1).all()
@@ -35,9 +37,9 @@ def test_offers_that_never_varied_move_nothing(parameters, manifest, offer, seed
     assert curves["status"].tolist() == [expected, expected]
 
 
-def test_the_card_can_say_that_a_feature_was_constant(parameters, manifest):
+def test_the_card_can_say_that_a_feature_was_constant(quick):
     frame = Retailer({"Bakery": 60}).frame().assign(offer_percent=np.float32(20))
-    models, _ = train_purchase_models(as_table(frame), GROUPS, manifest, parameters, 1)
+    models, _ = train(frame, quick)
     card = models["window=0/category=Bakery"]["card"]
     strict = json.loads(json.dumps(card, allow_nan=False))
-    assert strict["scalers"]["offer_percent"] == {"mean": 20.0, "scale": 0.0}
+    assert strict["scalers"]["ours"]["offer_percent"] == {"mean": 20.0, "scale": 0.0}

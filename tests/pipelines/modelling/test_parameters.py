@@ -6,14 +6,18 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from promo_kedro.pipelines.modelling.parameters import ModellingParameters, OfferGridParameters
+from promo_kedro.pipelines.modelling.parameters import (
+    RESERVED,
+    ModellingParameters,
+    OfferGridParameters,
+)
 
 FILE = Path(__file__).parents[3] / "conf" / "base" / "modelling" / "parameters.yml"
 
 
 def test_file_names_every_parameter_and_only_those():
     written = yaml.safe_load(FILE.read_text())["modelling"]
-    assert ModellingParameters.model_validate(written).model_dump() == written
+    assert ModellingParameters.model_validate(written).model_dump(mode="json") == written
 
 
 def test_unknown_name_is_refused():
@@ -34,3 +38,77 @@ def test_offer_grid(grid, percents):
 def test_offer_grid_upside_down_is_refused():
     with pytest.raises(ValidationError, match="above highest"):
         OfferGridParameters(lowest=50, highest=40)
+
+
+SEVERAL = {
+    "network": {"channels": 10, "dropout": 0.3},
+    "training": {"learning_rate": 0.01, "max_epochs": 7},
+    "recipes": {
+        "ours": {},
+        "paper": {"network": {"architecture": "figure1"}, "training": {"learning_rate": 0.02}},
+    },
+    "by_category": {"Fuel": {"training": {"learning_rate": 0.03}, "network": {"channels": 5}}},
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "category", "expected"),
+    [
+        ("ours", None, ("ours", 10, 0.01)),
+        ("ours", "Bakery", ("ours", 10, 0.01)),
+        ("paper", "Bakery", ("figure1", 10, 0.02)),
+        ("ours", "Fuel", ("ours", 5, 0.03)),
+        ("paper", "Fuel", ("figure1", 5, 0.03)),
+    ],
+)
+def test_the_more_special_goes_before_the_more_general(name, category, expected):
+    recipe = ModellingParameters.model_validate(SEVERAL).recipe(name, category)
+    network, training = recipe.network, recipe.training
+    assert (network.architecture, network.channels, training.learning_rate) == expected
+    assert (network.dropout, training.max_epochs) == (0.3, 7)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"recipes": {"ours": {"training": {"leraning_rate": 1}}}}, "'learning_rate'"),
+        ({"recipes": {"ours": {"trianing": {}}}}, "'trianing'; did you mean 'training'"),
+        ({"recipes": {"ours": {"network": {"dropout": 1.5}}}}, "dropout"),
+        ({"recipes": {"ours": {"training": {"learning_rate": 1e-9}}}}, "above learning_rate"),
+        ({"recipes": {}}, "recipes"),
+        ({"by_category": {"Fuel": {"network": {"chanels": 5}}}}, "'channels'"),
+        ({"by_category": {"Fuel": {"training": {"optimizer": "sgd"}}}}, "'adam' or 'rmsprop'"),
+    ],
+)
+def test_mistakes_in_recipes_are_named(given, message):
+    with pytest.raises(ValidationError, match=message):
+        ModellingParameters.model_validate(given)
+
+
+@pytest.mark.parametrize("name", RESERVED)
+def test_a_recipe_cannot_have_the_name_of_something_else(name):
+    with pytest.raises(ValidationError, match=f"'{name}' is the name of something else"):
+        ModellingParameters.model_validate({"recipes": {name: {}}})
+
+
+def test_an_empty_part_changes_nothing():
+    """YAML gives none for ``training:`` with nothing below it."""
+    made = ModellingParameters.model_validate({"recipes": {"ours": {"training": None}}})
+    assert made.recipe("ours").training == made.training
+
+
+@pytest.mark.parametrize(
+    ("name", "span"),
+    [
+        ("learning_rate", [5e-3, 3e-4]),
+        ("weight_decay", [1e-2, 1e-6]),
+        ("max_epochs", [15, 4]),
+        ("dense_layers", [4, 1]),
+        ("dropout", [0.4, 0.0]),
+    ],
+)
+def test_search_ranges_upside_down_are_refused(name, span):
+    with pytest.raises(ValidationError, match=f"{name}: the range .* starts above its end"):
+        ModellingParameters.model_validate({"search": {name: span}})
+    made = ModellingParameters.model_validate({"search": {name: span[::-1]}})
+    assert list(getattr(made.search, name)) == span[::-1]
