@@ -11,7 +11,7 @@ from promo_kedro.errors import InputError
 from promo_kedro.pipelines.modelling.inputs import Inputs
 from promo_kedro.pipelines.modelling.parameters import TreesParameters
 from promo_kedro.pipelines.modelling.training import Lesson
-from promo_kedro.pipelines.modelling.trees import Cells, Trees, fit_trees, usable_threads
+from promo_kedro.pipelines.modelling.trees import Cells, Trees, fit_trees
 
 TRAINING = 6
 PARAMETERS = TreesParameters(
@@ -214,11 +214,3 @@ def test_without_the_openmp_library_the_user_is_told(monkeypatch, fitted):
     monkeypatch.setattr(builtins, "__import__", broken)
     with pytest.raises(InputError, match="Install the system library libgomp1"):
         fit_trees(lesson, PARAMETERS, 1, 3)
-
-
-def test_threads_are_those_asked_for_or_allowed(monkeypatch):
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    monkeypatch.setattr("joblib.cpu_count", lambda: 3)
-    assert [usable_threads(threads) for threads in (None, 7)] == [3, 7]
-    monkeypatch.setenv("OMP_NUM_THREADS", "2")
-    assert [usable_threads(threads) for threads in (None, 7)] == [0, 7]  # 0: OpenMP's own answer

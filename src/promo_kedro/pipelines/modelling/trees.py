@@ -5,7 +5,6 @@ What came before reaches the trees through the lagged and profile features alone
 """
 
 import logging
-import os
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
@@ -127,7 +126,7 @@ class Trees:
         return cls(array.astype(np.uint8, copy=False).tobytes().decode(), threads)
 
     def _predict(self, rows: Array) -> Array:
-        threads = usable_threads(self.threads)
+        threads = self.threads or 0
         answer = self._booster.predict(rows, raw_score=True, num_threads=threads)
         return np.asarray(answer, dtype=np.float64)
 
@@ -181,19 +180,6 @@ def counted_cells(lesson: Lesson) -> tuple[Array, Array]:
     return rows, steps
 
 
-def usable_threads(threads: int | None) -> int:
-    """Return the threads asked for; without a wish, what OMP_NUM_THREADS or the container allows.
-
-    LightGBM's own default is every core of the machine, which stalls where a container may use
-    but some of them.
-    """
-    if threads or "OMP_NUM_THREADS" in os.environ:
-        return threads or 0
-    from joblib import cpu_count
-
-    return int(cpu_count())
-
-
 def load_lightgbm() -> Any:
     """Import LightGBM.
 
@@ -243,7 +229,7 @@ def _settings(parameters: TreesParameters, threads: int | None, seed: int) -> di
         "bagging_freq": ROUNDS_PER_DRAW,
         "lambda_l2": parameters.l2,
         "cat_smooth": parameters.level_smoothing,
-        "num_threads": usable_threads(threads),
+        "num_threads": threads or 0,
         "seed": seed % 2**31,  # LightGBM's seeds are 32-bit
         "deterministic": True,
         "force_row_wise": True,  # else it times both layouts, and sums differ between them

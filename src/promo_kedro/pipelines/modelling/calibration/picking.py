@@ -1,5 +1,6 @@
 """Which calibration: the lowest log loss on consumers that it was not fitted on."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,7 +25,7 @@ from promo_kedro.types import Array
 
 Calibrator = Platt | Beta | Isotonic
 
-_KINDS: dict[str, type[Platt] | type[Beta] | type[Isotonic]] = {
+_KINDS: dict[str, Callable[..., Calibrator]] = {
     IDENTITY: Platt,
     "platt": Platt,
     "beta": Beta,
@@ -114,8 +115,8 @@ def pick_calibration(
             scores[kind] = _held_out_loss(kind, logit, target, fold, too_few)
         except RefusedError as refusal:
             remarks.append(f"{kind} left out: {refusal}")
-    if isinstance(platt := fitted.get("platt"), Platt) and platt.reason:
-        remarks.append(f"platt moves the level alone: {platt.reason}")
+    if isinstance(ladder := fitted.get("platt"), Platt) and ladder.reason:
+        remarks.append(f"platt moves the level alone: {ladder.reason}")
     smooth = min((kind for kind in scores if kind != "isotonic"), key=scores.__getitem__)
     rivals = [kind for kind in scores if kind in (IDENTITY, *parameters.candidates)]
     chosen = min(rivals, key=scores.__getitem__)
