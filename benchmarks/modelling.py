@@ -17,7 +17,7 @@ from contest.goals import cells_lost_first, goals, goals_table, trees_of
 from contest.peer_runs import PEERS, install
 from contest.project_runs import PROJECT, ProjectRun
 from contest.scores import scored
-from contest.tuning import tuned_network, tuned_trees
+from contest.tuning import parameters_in, tuned_network, tuned_trees
 from omegaconf import OmegaConf
 
 SIMULATED, OWN = "simulated", "own"
@@ -40,7 +40,8 @@ def arguments() -> argparse.Namespace:
     add = parser.add_argument
     add("--folder", type=Path, default=PROJECT / "data" / "benchmark", help="of its own results")
     add("--env", default="full", help="the project's configuration that is raced")
-    add("--consumers", type=int, default=300, help="of the simulated retailer")
+    add("--network", help="the recipe judged as our network alone; the first when not given")
+    add("--consumers", type=int, default=200, help="of the simulated retailer")
     add("--seeds", type=int, nargs="+", default=[1, 2, 3])
     add("--windows", type=int, default=3)
     add("--raw-dir", type=Path, help="also your own tables, such as ../shared/data/online_retail")
@@ -50,7 +51,7 @@ def arguments() -> argparse.Namespace:
     add("--peers", type=Path, default=PROJECT / ".peers", help="environment, made when absent")
     add("--peer-names", nargs="*", default=list(PEERS), choices=list(PEERS))
     add(
-        "--peer-consumer-items", type=int, default=4000, help="the peers learn from at most so many"
+        "--peer-consumer-items", type=int, default=2500, help="the peers learn from at most so many"
     )
     add("--only", nargs="+", choices=["scores", "throughput", "cutoffs", "scaling"])
     add("--large", action="store_true", help="scaling up to a million consumer-items")
@@ -77,11 +78,12 @@ def main() -> None:
         seconds = cutoffs.measure(1_000_000, asked.threads, repeats=2)["seconds"]
     if "scaling" in parts:
         sizes = scaling.SIZES + (scaling.LARGE if asked.large else [])
-        scale = scaling.measure(sizes, 1.0, 1)
+        scale = scaling.measure(sizes, scaling.MEMORY_GB, 1)
         show("Cost against consumer-items", scale)
     if scores is None:
         scores = pd.DataFrame(columns=["data", "seed", "window", "candidate", *SCORES])
-    judged = goals(scores, "ours", speed, seconds, scale)
+    network = asked.network or next(iter(parameters_in(PROJECT / "conf", asked.env).recipes))
+    judged = goals(scores, network, speed, seconds, scale)
     show("Goals", goals_table(judged))
 
 

@@ -23,6 +23,7 @@ HERE = Path(__file__).parent
 STEPS, CATEGORY = 27, "Grocery"
 STATIC_NUMBERS, NUMBERS = 6, 47
 STATIC_LEVELS, LEVELS = [46, 12, 60, 2, 7, 3, 3, 6, 4, 13], [53, 12, 4, 3]
+MEMORY_GB = 0.05  # so little that arrays of every size are mapped from disk
 SIZES, LARGE = [10_000, 30_000, 100_000], [1_000_000]
 
 
@@ -147,7 +148,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
     parser.add_argument("--large", action="store_true", help="a million consumer-items as well")
-    parser.add_argument("--memory-gb", type=float, default=1.0, help="as compute.memory_gb")
+    parser.add_argument("--memory-gb", type=float, default=MEMORY_GB, help="as compute.memory_gb")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--one", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()

@@ -4,6 +4,7 @@ Both are judged by the deciders' validation step of the oldest window made; no t
 """
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,9 +20,14 @@ from promo_kedro.pipelines.modelling.search import search_trees
 
 def parameters_of(run: ProjectRun) -> ModellingParameters:
     """Return the parameters that a run of the pipelines would take."""
+    return parameters_in(run.folder / "conf", ENVIRONMENT)
+
+
+def parameters_in(configuration: Path, environment: str) -> ModellingParameters:
+    """Return the parameters of a folder of configuration."""
     loader = OmegaConfigLoader(
-        str(run.folder / "conf"),
-        env=ENVIRONMENT,
+        str(configuration),
+        env=environment,
         base_env="base",
         default_run_env="local",
         merge_strategy={"parameters": "soft"},
