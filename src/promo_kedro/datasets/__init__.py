@@ -15,6 +15,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "figures": ["FigureDataset"],
         "files": ["CSVDataset", "JSONDataset", "ParquetDataset", "TextDataset"],
         "models": ["ModelsDataset"],
+        "onnx_models": ["OnnxModelsDataset"],
         "raw": ["RawFilesDataset", "RawTableDataset"],
         "study": ["StudyDataset"],
         "tables": ["TableDataset"],
