@@ -1,5 +1,6 @@
 # make run    environment, simulated retailer if there is no data, then the whole pipeline
 # make test   environment, then every test
+# make bench  the purchase model against others; BENCH="--seeds 1 --windows 1" for less of it
 #
 # RAW_DIR=folder    read your own tables      DATA_DIR=folder   write results elsewhere
 # ENV=tiny          another configuration     PYTHON=python3.12 another interpreter
@@ -18,7 +19,7 @@ PARAMS = --params=raw_dir=$(RAW_DIR),data_dir=$(DATA_DIR) $(if $(ENV),--env=$(EN
 
 export COLUMNS ?= 160
 
-.PHONY: run test lint viz docs clean
+.PHONY: run test bench lint viz docs clean
 
 run: $(STAMP)
 ifneq ($(origin RAW_DIR),command line)
@@ -37,6 +38,9 @@ endif
 test: $(STAMP)
 	@echo "Running the tests."
 	$(VENV)/bin/python -m pytest
+
+bench: $(STAMP)
+	$(VENV)/bin/python benchmarks/modelling.py $(BENCH)
 
 lint: $(STAMP)
 	$(VENV)/bin/ruff format --check .
