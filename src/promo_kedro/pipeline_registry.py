@@ -26,7 +26,10 @@ def register_pipelines() -> dict[str, Pipeline]:
     return {
         **_boxed(simulation=simulation.create_pipeline()),
         **flow,
-        **_boxed(search=modelling.create_search_pipeline()),
+        **_boxed(
+            search=modelling.create_search_pipeline(),
+            export=modelling.create_export_pipeline(),
+        ),
         "__default__": sum(flow.values(), Pipeline([])),
     }
 

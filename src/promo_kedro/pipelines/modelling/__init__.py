@@ -1,5 +1,9 @@
 """Purchase model: how likely each consumer buys each relevant item in the next step."""
 
-from promo_kedro.pipelines.modelling.pipeline import create_pipeline, create_search_pipeline
+from promo_kedro.pipelines.modelling.pipeline import (
+    create_export_pipeline,
+    create_pipeline,
+    create_search_pipeline,
+)
 
-__all__ = ["create_pipeline", "create_search_pipeline"]
+__all__ = ["create_export_pipeline", "create_pipeline", "create_search_pipeline"]

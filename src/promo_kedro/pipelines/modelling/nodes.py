@@ -121,3 +121,16 @@ def search_recipes(
     groups.check_columns(features)
     result = search_oldest_window(features, groups, parameters, search_study, seed)
     return best_parameters(result, raw_manifest["raw_data_hash"]), result.trials
+
+
+def export_models(
+    purchase_models: dict[str, Any], feature_groups: dict[str, Any]
+) -> dict[str, bytes]:
+    """Write every purchase model as one ONNX graph, from the four tensors to a probability.
+
+    Returns:
+        ``onnx_models`` by name.
+    """
+    from promo_kedro.pipelines.modelling.onnx_export import export_onnx
+
+    return export_onnx(purchase_models, feature_groups)

@@ -17,11 +17,15 @@ Training and prediction meet only in ``purchase_models``, so saved models can sc
 with ``kedro run --pipeline=modelling
 --from-nodes=modelling.predict_purchases,modelling.ask_next_offers``.
 
-The pipeline ``search`` stands by itself::
+The pipeline ``search`` stands apart::
 
     features, feature_groups, raw_manifest, search_study
                     |
             [search_recipes] ----> best_parameters, search_trials
+
+So does ``export``::
+
+    purchase_models, feature_groups ----> [export_models] ----> onnx_models
 """
 
 from kedro.pipeline import Node, Pipeline
@@ -80,6 +84,20 @@ def create_search_pipeline() -> Pipeline:
                 inputs=[*_LEARNT_FROM, "search_study", _PARAMETERS, _SEED],
                 outputs=["best_parameters", "search_trials"],
                 name="search_recipes",
+            )
+        ]
+    )
+
+
+def create_export_pipeline() -> Pipeline:
+    """Return the pipeline ``export``."""
+    return Pipeline(
+        [
+            Node(
+                nodes.export_models,
+                inputs=["purchase_models", "feature_groups"],
+                outputs="onnx_models",
+                name="export_models",
             )
         ]
     )
