@@ -111,7 +111,7 @@ def test_card_says_what_the_model_is(run):
 def test_history_has_every_epoch_of_every_model(run):
     TrainingHistory.validate(run.history)
     for category, name in (("Bakery", "category=Bakery"), ("pooled", "pooled")):
-        part = run.history.query("category == @category")
+        part = run.history[run.history["category"] == category]
         told = run.models[f"window=0/{name}"]["card"]["history"]["ours"]
         assert part["epoch"].tolist() == list(range(1, len(told) + 1))
         assert part["validation_loss"].tolist() == [one["validation_loss"] for one in told]
