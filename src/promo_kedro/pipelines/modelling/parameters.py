@@ -2,13 +2,14 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from promo_kedro.parameters import Parameters
 
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, lt=1)]
+Changes = dict[str, dict[str, Any] | None]
 RESERVED = [
     "prevalence",
     "personal_frequency",
@@ -217,8 +218,8 @@ class ModellingParameters(Parameters):
 
     network: NetworkParameters = NetworkParameters()
     training: TrainingParameters = TrainingParameters()
-    recipes: dict[str, dict[str, Any]] = Field(default={"ours": {}}, min_length=1)
-    by_category: dict[str, dict[str, Any]] = {}
+    recipes: dict[str, Changes] = Field(default={"ours": {}}, min_length=1)
+    by_category: dict[str, Changes] = {}
     trees: TreesParameters = TreesParameters()
     stacking: StackingParameters = StackingParameters()
     compute: ComputeParameters = ComputeParameters()
@@ -236,11 +237,21 @@ class ModellingParameters(Parameters):
         for name in self.recipes:
             if name in RESERVED:
                 raise ValueError(f"recipes: {name!r} is the name of something else in the results")
-            self.recipe(name)
+            self._check(name, None, f"recipes.{name}")
         for category in self.by_category:
             for name in self.recipes:
-                self.recipe(name, category)
+                self._check(name, category, f"by_category.{category}")
         return self
+
+    def _check(self, name: str, category: str | None, place: str) -> None:
+        """Name the place in the file: the recipe made of it is in none."""
+        try:
+            self.recipe(name, category)
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise ValueError(
+                ".".join([place, *map(str, first["loc"])]) + f": {first['msg']}"
+            ) from None
 
     def recipe(self, name: str, category: str | None = None) -> Recipe:
         """Return a recipe as it is in a category; without one, as it is for the pooled model."""
