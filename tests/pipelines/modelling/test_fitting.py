@@ -11,7 +11,7 @@ from scipy.special import expit
 from promo_kedro.datasets import CheckpointsDataset
 from promo_kedro.errors import InputError
 from promo_kedro.pipelines.modelling import fitting
-from promo_kedro.pipelines.modelling.nodes import predict_purchases
+from promo_kedro.pipelines.modelling.nodes import compare_candidates, predict_purchases
 from promo_kedro.pipelines.modelling.roles import are_calibrators
 
 from .retailer import Retailer, as_table, changed, same_tensors, train
@@ -236,6 +236,23 @@ def test_a_window_goes_on_from_the_one_before_it(quick, later):
         assert (known, all(same.values())) == (later == "warm_start",) * 2
     first = history.groupby("window")["epoch"].min()
     assert first.to_dict() == {0: 0 if later == "warm_start" else 1, 1: 1}
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("calibrates", [False, True])
+def test_a_category_whose_consumers_all_have_one_role(several, calibrates):
+    frame = Retailer({"Bakery": 150, "Meat": 150}).frame()
+    role = are_calibrators(frame["customer_id"].to_numpy(), 0.5)
+    frame = frame[(frame["category"] == "Bakery") | (role == calibrates)]
+    models, _ = train(frame, several)
+    # Without deciders it cannot stop training, and without calibrators it answers as it is.
+    assert ("window=0/category=Meat" in models) != calibrates
+    if not calibrates:
+        card = models["window=0/category=Meat"]["card"]
+        assert card["calibration"]["chosen"]["kind"] == "identity"
+        assert set(card["stack"]["weights"].values()) == {1 / 3}
+    assert compare_candidates(models, as_table(frame), several, 1)["probability"].notna().all()
+    assert predict_purchases(models, as_table(frame), several)["probability"].notna().all()
 
 
 class KilledError(Exception):

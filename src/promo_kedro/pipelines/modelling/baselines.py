@@ -236,6 +236,8 @@ def _some_cells(lesson: Lesson, max_consumer_items: int, seed: int) -> tuple[Arr
 
 def _deciders_loss(candidate: LogisticRegression, lesson: Lesson) -> float:
     deciders, step = lesson.deciders, lesson.validation_step
+    if not len(deciders):
+        return 0.0  # a tie: the least free wins
     logits = candidate.logits(lesson.inputs.rows(deciders), [step])[:, 0]
     purchased = lesson.purchased.numpy()[deciders.numpy(), step]
     return float(np.mean(np.logaddexp(0, logits) - purchased * logits))

@@ -95,7 +95,7 @@ class Trees:
         steps = np.tile(np.arange(length - last, length), count)
         cells = Cells(inputs, rows, steps)
         parts = [self._predict(cells[at]) for at in stretches(len(cells))]
-        return np.concatenate(parts).reshape(count, last)
+        return np.concatenate([np.empty(0), *parts]).reshape(count, last)
 
     def at_last_step(self, inputs: Inputs, places: list[int], values: list[float]) -> Array:
         """Return raw logits (n, values) of the last step, each value put in place of its own.
