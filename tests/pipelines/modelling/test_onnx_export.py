@@ -88,7 +88,7 @@ def model_of(
     return PurchaseModel(
         kind="pooled",
         networks=networks,
-        trees=None,
+        trees={},
         stack=Stack(weights, intercept=0.25),
         calibration=calibration,
         vocabularies=VOCABULARIES,

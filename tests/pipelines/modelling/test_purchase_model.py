@@ -46,7 +46,7 @@ def test_the_stack_is_its_members_asked_one_by_one(ensemble, bakery):
             name: member.network(inputs).double().numpy()[:, -3:]
             for name, member in bakery.networks.items()
         }
-    answers["lightgbm"] = bakery.trees.logits(inputs, 3)
+    answers["lightgbm"] = bakery.trees["lightgbm"].logits(inputs, 3)
     stacked = bakery.stack.intercept + sum(
         weight * answers[name] for name, weight in bakery.stack.weights.items() if weight
     )
@@ -126,6 +126,6 @@ def test_a_member_without_weight_is_not_asked(ensemble, bakery, monkeypatch):
     alone = type(bakery)(**{**vars(bakery), "stack": stack})
     inputs, compute = bakery.inputs(items), ensemble.parameters.compute
     monkeypatch.setattr(bakery.networks["paper"].network, "forward", None)
-    monkeypatch.setattr(type(bakery.trees), "logits", None)
+    monkeypatch.setattr(type(bakery.trees["lightgbm"]), "logits", None)
     expected = bakery.networks["ours"].logits(inputs, 1, compute)
     np.testing.assert_array_equal(alone.logits(inputs, 1, compute), expected)

@@ -141,7 +141,7 @@ def _logits(contest: Contest, parameters: ModellingParameters) -> dict[str, Arra
         )
         for name in parameters.baselines.models
     }
-    logits |= {name: members[name] for name in model.networks}
+    logits |= {name: answer for name, answer in members.items() if name not in logits}
     if model.kind != contest.pooled.kind:
         logits[POOLED] = contest.pooled.logits(contest.inputs, steps, compute)
     if len(model.networks) > 1:

@@ -13,6 +13,8 @@ from promo_kedro.pipelines.modelling.encoding import encode
 from promo_kedro.pipelines.modelling.parameters import ModellingParameters
 from promo_kedro.pipelines.modelling.purchase_model import (
     POOLED,
+    POOLED_TREES,
+    TREES,
     PurchaseModel,
     key,
     with_record,
@@ -26,7 +28,7 @@ from promo_kedro.pipelines.modelling.stacking import Stack, fit_stack
 from promo_kedro.pipelines.modelling.survey import survey
 from promo_kedro.pipelines.modelling.tensors import ConsumerItems, FeatureGroups, with_category
 from promo_kedro.pipelines.modelling.training import Lesson
-from promo_kedro.pipelines.modelling.trees import fit_trees
+from promo_kedro.pipelines.modelling.trees import Trees, fit_trees
 from promo_kedro.types import Table
 
 logger = logging.getLogger(__name__)
@@ -134,10 +136,13 @@ def fit_model(
             name, recipe, lesson, items, common, category, pooled
         )
     lesson = lesson_of(label, items, inputs, parameters.recipe(next(iter(recipes))), parameters)
-    trees = None
+    trees: dict[str, Trees] = {}
     if parameters.stacking.with_trees:
-        seed = seed_for(common.seed, key(common.window, category), "trees")
-        trees = fit_trees(lesson, parameters.trees, parameters.compute.tree_threads, seed)
+        seed = seed_for(common.seed, key(common.window, category), TREES)
+        threads = parameters.compute.tree_threads
+        trees[TREES] = fit_trees(lesson, parameters.trees, threads, seed)
+        if pooled:
+            trees[POOLED_TREES] = pooled.trees[TREES]
     model = PurchaseModel(
         kind="category" if category else POOLED,
         networks=networks,

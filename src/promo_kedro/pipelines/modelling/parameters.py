@@ -15,6 +15,7 @@ RESERVED = [
     "personal_frequency",
     "logistic_regression",
     "lightgbm",
+    "lightgbm_pooled",
     "pooled",
     "stack",
     "stack_with_lightgbm",

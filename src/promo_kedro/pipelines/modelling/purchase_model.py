@@ -28,7 +28,8 @@ from promo_kedro.types import Array
 logger = logging.getLogger(__name__)
 
 POOLED = "pooled"
-TREES = "lightgbm"
+TREES, POOLED_TREES = "lightgbm", "lightgbm_pooled"
+_TREES = "trees/"
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,8 @@ class PurchaseModel:
     Attributes:
         kind: ``category`` or ``pooled``.
         networks: Recipe to its trained network, on the CPU.
-        trees: LightGBM, where it is a member of the stack.
+        trees: LightGBM by name, where it is a member of the stack: the category's own, and the
+            pooled model's.
         stack: How the members answer together.
         calibration: From the stacked logit to a probability.
         vocabularies: One per categorical feature, static and temporal.
@@ -80,7 +82,7 @@ class PurchaseModel:
 
     kind: str
     networks: dict[str, Member]
-    trees: Trees | None
+    trees: dict[str, Trees]
     stack: Stack
     calibration: Calibration
     vocabularies: dict[str, Vocabulary]
@@ -110,8 +112,11 @@ class PurchaseModel:
             for name, member in self.networks.items()
             if names is None or name in names
         }
-        if self.trees and (names is None or TREES in names):
-            answers[TREES] = self.trees.logits(inputs, last)
+        answers |= {
+            name: trees.logits(inputs, last)
+            for name, trees in self.trees.items()
+            if names is None or name in names
+        }
         return answers
 
     def logits(self, inputs: Inputs, last: int, compute: ComputeParameters) -> Array:
@@ -127,8 +132,11 @@ class PurchaseModel:
             for name in self.stack.members
             if name in self.networks
         }
-        if self.trees and TREES in self.stack.members:
-            answers[TREES] = self.trees.at_last_step(inputs, self.offer_places, percents)
+        answers |= {
+            name: self.trees[name].at_last_step(inputs, self.offer_places, percents)
+            for name in self.stack.members
+            if name in self.trees
+        }
         return self.stack.logit(answers)
 
     def unknown_levels(self, items: ConsumerItems) -> dict[str, int]:
@@ -147,8 +155,7 @@ def to_saved(model: PurchaseModel) -> dict[str, Any]:
         for recipe, member in model.networks.items()
         for name, value in member.network.state_dict().items()
     }
-    if model.trees:
-        tensors[TREES] = model.trees.to_array()
+    tensors |= {f"{_TREES}{name}": trees.to_array() for name, trees in model.trees.items()}
     return {
         "tensors": tensors,
         "card": {
@@ -179,7 +186,11 @@ def from_saved(saved: dict[str, Any], name: str) -> PurchaseModel:
                 recipe: _restored(Architecture(**drawn), recipe, tensors)
                 for recipe, drawn in card.pop("architectures").items()
             },
-            trees=Trees.from_array(tensors[TREES]) if TREES in tensors else None,
+            trees={
+                name.removeprefix(_TREES): Trees.from_array(array)
+                for name, array in tensors.items()
+                if name.startswith(_TREES)
+            },
             stack=Stack.from_card(card.pop("stack")),
             calibration=Calibration.from_card(card.pop("calibration")),
             vocabularies={k: Vocabulary(tuple(v)) for k, v in card.pop("vocabularies").items()},
