@@ -118,7 +118,7 @@ def rows_of_cell(
     Only consumer-items that every candidate answered are kept, so that all are scored on the
     same rows.
     """
-    rows = candidates_of(run, window)
+    rows = candidates_of(run, window).drop(columns=TREES, errors="ignore")  # made anew, with costs
     costs = fit_costs(run, window, len(rows))
     parameters = parameters_of(run)
     data = read_window(run.data_dir, window, parameters)
