@@ -133,9 +133,10 @@ def _recipes(card: Card) -> list[Document]:
 
 def _settings(values: dict[str, Any]) -> dict[str, Any]:
     """Without the sizes of the inputs, which say nothing to people."""
-    inputs = {"static_levels", "temporal_levels", "unlimited"}
+    inputs = {"name", "offers", "static_levels", "temporal_levels"}
     inputs |= {"static_continuous", "temporal_continuous"}
-    return {name: value for name, value in values.items() if name not in inputs}
+    named = {"architecture": values.get("name", "unknown")}
+    return named | {name: value for name, value in values.items() if name not in inputs}
 
 
 def _calibration(card: Card) -> Document:
