@@ -16,6 +16,7 @@ RESERVED = [
     "logistic_regression",
     "lightgbm",
     "lightgbm_pooled",
+    "trees",
     "pooled",
     "stack",
     "stack_with_lightgbm",
