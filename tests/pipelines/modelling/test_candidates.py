@@ -30,7 +30,8 @@ def test_one_row_per_candidate_and_consumer_item(ensemble, candidates):
     CandidateProbabilities.validate(candidates)
     names = candidates.groupby("category")["candidate"].agg(set).to_dict()
     # Where the pooled model itself is in use, it does not compete with itself.
-    assert names == {"Bakery": BASELINES | PARTS | {"pooled"}, "Meat": BASELINES | PARTS}
+    own = BASELINES | PARTS | {"pooled", "lightgbm_pooled"}
+    assert names == {"Bakery": own, "Meat": BASELINES | PARTS}
     test = ensemble.frame[ensemble.frame["split"] == "test"].sort_values(KEYS)
     for category, group in test.groupby("category"):
         for name in names[category]:

@@ -56,7 +56,7 @@ def older(name, levels=OLD, **changes):
     return PurchaseModel(
         kind="category",
         networks={"first": Member(drawn, trained(drawn, 1))},
-        trees=None,
+        trees={},
         stack=Stack({"first": 1.0}),
         calibration=Calibration(),
         vocabularies=levels,

@@ -15,7 +15,8 @@ from promo_kedro.pipelines.modelling.purchase_model import from_saved, key, mode
 from promo_kedro.pipelines.modelling.reading import read_consumer_items
 
 KEYS = ["customer_id", "item_id", "step", "category"]
-MEMBERS = {"ours", "paper", "lightgbm"}
+POOLED_MEMBERS = {"ours", "paper", "lightgbm"}
+MEMBERS = POOLED_MEMBERS | {"lightgbm_pooled"}
 
 
 @pytest.fixture(scope="module")
@@ -24,17 +25,25 @@ def bakery(ensemble):
 
 
 def test_every_recipe_and_the_trees_are_members(ensemble, bakery):
-    for name in (key(0), key(0, "Bakery")):
+    for name, members in ((key(0), POOLED_MEMBERS), (key(0, "Bakery"), MEMBERS)):
         card, tensors = ensemble.models[name]["card"], ensemble.models[name]["tensors"]
         assert set(card["architectures"]) == set(card["recipes"]) == {"ours", "paper"}
-        assert set(card["stack"]["weights"]) == MEMBERS
-        assert {tensor.split("/")[0] for tensor in tensors} == MEMBERS
+        assert set(card["stack"]["weights"]) == members
+        kept = {tensor.removeprefix("trees/").split("/")[0] for tensor in tensors}
+        assert kept == members
     assert card["architectures"]["paper"]["name"] == "figure1"
     assert set(ensemble.history["recipe"]) == {"ours", "paper"}
     weights = bakery.stack.weights.values()
     assert min(weights) >= 0
     assert 0.3 < sum(weights) < 3
     assert len(bakery.stack.scores) == len(MEMBERS) + 2  # and their average, and fitted weights
+
+
+def test_the_pooled_trees_of_a_category_are_those_of_the_pooled_model(ensemble):
+    pooled, bakery = (ensemble.models[name]["tensors"] for name in (key(0), key(0, "Bakery")))
+    lent, own = bakery["trees/lightgbm_pooled"], bakery["trees/lightgbm"]
+    np.testing.assert_array_equal(lent, pooled["trees/lightgbm"])
+    assert not np.array_equal(lent, own)
 
 
 def test_the_stack_is_its_members_asked_one_by_one(ensemble, bakery):
@@ -46,7 +55,7 @@ def test_the_stack_is_its_members_asked_one_by_one(ensemble, bakery):
             name: member.network(inputs).double().numpy()[:, -3:]
             for name, member in bakery.networks.items()
         }
-    answers["lightgbm"] = bakery.trees["lightgbm"].logits(inputs, 3)
+    answers |= {name: trees.logits(inputs, 3) for name, trees in bakery.trees.items()}
     stacked = bakery.stack.intercept + sum(
         weight * answers[name] for name, weight in bakery.stack.weights.items() if weight
     )
