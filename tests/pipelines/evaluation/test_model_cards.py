@@ -57,7 +57,7 @@ def test_a_card_per_category_except_the_small_ones(cards):
 def test_it_says_how_the_model_came_about(cards):
     bakery = section(cards, "Bakery")
     assert "A model of this category alone." in bakery
-    assert "Recipe `ours`: name ours; kernel size 3; dilations 1, 2, 4" in bakery
+    assert "Recipe `ours`: architecture ours; kernel size 3; dilations 1, 2, 4" in bakery
     assert "start pooled; mask before first purchase yes" in bakery
     assert "ours × 1.00 (the only member)" in bakery
     assert "**Calibration.** beta (lowest loss on held-out consumers)" in bakery
