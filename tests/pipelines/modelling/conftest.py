@@ -74,7 +74,7 @@ def ensemble(parameters) -> Run:
     """Two networks, trained in different ways, and trees; a large and a small category."""
     several = changed(
         parameters,
-        network={"channels": 8, "dense_units": [12, 8]},
+        network={"channels": 8, "dense_units": [12, 8], "dilations": [1, 2]},
         training={"max_epochs": 4},
         recipes={
             "ours": {},

@@ -99,6 +99,16 @@ def test_deciders_say_nothing_of_stack_and_calibration(frame, several, models, m
             np.testing.assert_array_equal(purchased, validation["purchased"])
 
 
+def test_calibration_is_fitted_on_what_prediction_will_say(frame, several, monkeypatch):
+    calibrations = spied(monkeypatch, "pick_calibration")
+    models, _ = train(frame, several)
+    scored = predict_purchases(models, as_table(frame), several)
+    scored = scored[scored["split"] == "validation"].sort_values(["customer_id", "item_id"])
+    scored = scored[are_calibrators(scored["customer_id"].to_numpy(), 0.5)]
+    raw = expit(calibrations[-1][0])
+    np.testing.assert_allclose(raw, scored["raw_probability"], rtol=1e-5)
+
+
 def test_the_test_step_says_nothing_at_all(frame, several, models):
     after = flipped(frame, "test")
     others, _ = train(after, several)

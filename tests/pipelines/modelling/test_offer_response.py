@@ -1,6 +1,7 @@
 """A model that never saw an offer vary has nothing to say about offers, down to its curve."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -8,8 +9,12 @@ import pytest
 
 from promo_kedro.pipelines.elasticity.curves import fit_curves
 from promo_kedro.pipelines.elasticity.parameters import ElasticityParameters
+from promo_kedro.pipelines.modelling.calibration import Calibration, Platt
 from promo_kedro.pipelines.modelling.networks import NETWORKS
 from promo_kedro.pipelines.modelling.nodes import ask_next_offers
+from promo_kedro.pipelines.modelling.offer_response import response
+from promo_kedro.pipelines.modelling.prediction import read_for
+from promo_kedro.pipelines.modelling.purchase_model import model_for
 
 from .retailer import Retailer, as_table, changed, train
 
@@ -43,3 +48,13 @@ def test_the_card_can_say_that_a_feature_was_constant(quick):
     card = models["window=0/category=Bakery"]["card"]
     strict = json.loads(json.dumps(card, allow_nan=False))
     assert strict["scalers"]["ours"]["offer_percent"] == {"mean": 20.0, "scale": 0.0}
+
+
+def test_the_smooth_calibration_answers(run):
+    model = model_for(run.models, 0, "Bakery")
+    calibration = Calibration(chosen=Platt(9.0, 9.0), smooth=Platt(0.5, -1.0))
+    model, compute = replace(model, calibration=calibration), run.parameters.compute
+    items = read_for(model, run.table, 0, "Bakery", compute)
+    raw = model.offer_logits(model.inputs(items), [0.0, 20.0], compute)
+    answers = response(model, items, [0.0, 20.0], compute)
+    np.testing.assert_allclose(answers, 1 / (1 + np.exp(1 - raw / 2)))
