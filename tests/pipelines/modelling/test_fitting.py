@@ -186,7 +186,7 @@ def test_a_pooled_start_is_the_pooled_network_of_the_same_layers(unequal, quick)
     )
     models, history = train(unequal, parameters)
     pooled, bakery = (models[name]["tensors"] for name in (POOLED, BAKERY))
-    # Without its start, the third is the first: it is pooled once.
+    # Nothing starts from a pooled network of the third.
     assert set(models[POOLED]["card"]["architectures"]) == {"again", "paper"}
     assert set(models[BAKERY]["card"]["architectures"]) == {"again", "paper", "anew"}
     for name, values in pooled.items():
@@ -198,8 +198,7 @@ def test_a_pooled_start_is_the_pooled_network_of_the_same_layers(unequal, quick)
     assert set(pooled_first) == {1}
 
 
-def test_a_twin_differs_in_training_alone(unequal, quick):
-    """Two recipes with the same layers: both start from the first's pooled network."""
+def test_every_recipe_starts_from_its_own_pooled_network(unequal, quick):
     parameters = changed(
         quick,
         training={**STILL, "start": "pooled"},
@@ -210,7 +209,20 @@ def test_a_twin_differs_in_training_alone(unequal, quick):
     pooled, bakery = (models[name]["tensors"] for name in (POOLED, BAKERY))
     assert not np.array_equal(pooled["slow/embed.weight"], pooled["slower/embed.weight"])
     for name in bakery:
-        np.testing.assert_array_equal(bakery[name], pooled[f"slow/{name.split('/', 1)[1]}"])
+        np.testing.assert_array_equal(bakery[name], pooled[name])
+
+
+def test_a_recipe_is_pooled_for_the_one_category_that_starts_there(unequal, quick):
+    parameters = changed(
+        quick,
+        training={**STILL, "start": "scratch"},
+        recipes={"one": {}, "other": {"training": {"learning_rate": 2e-30}}},
+        by_category={"Bakery": {"training": {"start": "pooled"}}},
+    )
+    models, _ = train(unequal, parameters)
+    assert set(models[POOLED]["card"]["architectures"]) == {"one", "other"}
+    for name, values in models[BAKERY]["tensors"].items():
+        np.testing.assert_array_equal(values, models[POOLED]["tensors"][name])
 
 
 def test_other_layers_in_a_category_cannot_start_pooled(unequal, quick):

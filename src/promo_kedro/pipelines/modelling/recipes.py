@@ -1,6 +1,6 @@
 """Training one recipe on one set of consumer-items."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -49,15 +49,19 @@ class Common:
 
 
 def recipes_of(parameters: ModellingParameters, category: str | None) -> dict[str, Recipe]:
-    """Return a category's recipes; for the pooled model, the first of those it makes alike."""
+    """Return a category's recipes; for the pooled model those that start there, or else all."""
     recipes = {name: parameters.recipe(name, category) for name in parameters.recipes}
     if category:
         return recipes
-    distinct: dict[str, Recipe] = {}
-    for name, recipe in recipes.items():
-        if (same := _from_scratch(recipe)) not in distinct.values():
-            distinct[name] = same
-    return distinct
+    wanted = {
+        name: recipe
+        for name, recipe in recipes.items()
+        if any(
+            parameters.recipe(name, place).training.start == "pooled"
+            for place in [None, *parameters.by_category]
+        )
+    }
+    return {name: _from_scratch(recipe) for name, recipe in (wanted or recipes).items()}
 
 
 def fit_recipe(
@@ -87,12 +91,12 @@ def fit_recipe(
     training, groups, vocabularies = recipe.training, common.groups, common.vocabularies
     with reproducible(seed_for(common.seed, place, name), compute):
         network = untrained(recipe, groups, vocabularies, lesson, items)
-        if pooled and training.start == "pooled":
-            network.load_state_dict(_pooled_twin(pooled, recipe).state_dict())
+        older = common.earlier.get(place.split("/", 1)[1])
+        if older and inherit(network, groups, vocabularies, older, name):
             training = _gently(training)
-        elif (older := common.earlier.get(place.split("/", 1)[1])) and inherit(
-            network, groups, vocabularies, older, name
-        ):
+        elif pooled and training.start == "pooled":
+            _refuse_other_layers(pooled.networks[name].architecture, name, recipe, common)
+            network.load_state_dict(pooled.networks[name].network.state_dict())
             training = _gently(training)
         mark = fingerprint(network, lesson, training, compute)
         progress = common.checkpoints.part(f"{place}/recipe={name}", mark)
@@ -132,19 +136,15 @@ def _gently(training: TrainingParameters) -> TrainingParameters:
     return training.model_copy(update={"start": "pooled", "learning_rate": rate})
 
 
-def _pooled_twin(pooled: PurchaseModel, recipe: Recipe) -> PurchaseNetwork:
-    """Return the pooled network with the recipe's layers.
-
-    Raises:
-        InputError: There is none.
-    """
-    for name, trained in pooled.record["recipes"].items():
-        if trained["network"] == recipe.network.model_dump(mode="json"):
-            return pooled.networks[name].network
-    raise InputError(
-        "modelling.by_category changes the network of a recipe with `start: pooled`; the pooled "
-        "network has other layers. Give that category `start: scratch` or the common network."
-    )
+def _refuse_other_layers(pooled: Architecture, name: str, recipe: Recipe, common: Common) -> None:
+    """Refuse a category's recipe that cannot go on from the pooled network."""
+    own = draw(common.groups, common.vocabularies, recipe)
+    if replace(own, dropout=pooled.dropout) != pooled:
+        raise InputError(
+            f"modelling.by_category changes the network of the recipe {name!r}, which has "
+            "`start: pooled`; the pooled network has other layers. Give that category "
+            "`start: scratch` or the common network."
+        )
 
 
 def draw(
