@@ -160,7 +160,7 @@ def test_the_whole_space_is_asked():
         "optimizer": {"adam", "rmsprop"},
         "scheduler": {"plateau", "cyclic"},
         "averaging": {"none", "swa", "best_checkpoints"},
-        "batch_size": {64, 128, 256, 512},
+        "batch_size": {64, 128, 256},
         "channels": {32, 48, 64},
         "kernel_size": {2, 3, 4, 5},
         "dilations": {"1, 2", "1, 2, 4", "1, 2, 4, 8"},

@@ -12,6 +12,7 @@ from promo_kedro.pipelines.modelling.calibration import pick_calibration
 from promo_kedro.pipelines.modelling.inputs import Inputs
 from promo_kedro.pipelines.modelling.parameters import ModellingParameters
 from promo_kedro.pipelines.modelling.purchase_model import (
+    POOLED_TREES,
     TREES,
     PurchaseModel,
     from_saved,
@@ -142,8 +143,9 @@ def _logits(contest: Contest, parameters: ModellingParameters) -> dict[str, Arra
         for name in parameters.baselines.models
     }
     logits |= {name: answer for name, answer in members.items() if name not in logits}
-    if model.kind != contest.pooled.kind:
-        logits[POOLED] = contest.pooled.logits(contest.inputs, steps, compute)
+    logits[POOLED] = contest.pooled.logits(contest.inputs, steps, compute)
+    if contest.pooled.trees and POOLED_TREES not in logits:
+        logits[POOLED_TREES] = logits[TREES]
     if len(model.networks) > 1:
         networks = {name: members[name] for name in model.networks}
         logits[STACK] = _stacked(networks, contest, parameters)

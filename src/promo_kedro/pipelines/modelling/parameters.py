@@ -10,6 +10,7 @@ Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Changes = dict[str, dict[str, Any] | None]
+RecipeName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
 RESERVED = [
     "prevalence",
     "personal_frequency",
@@ -220,7 +221,7 @@ class ModellingParameters(Parameters):
 
     network: NetworkParameters = NetworkParameters()
     training: TrainingParameters = TrainingParameters()
-    recipes: dict[str, Changes] = Field(default={"ours": {}}, min_length=1)
+    recipes: dict[RecipeName, Changes] = Field(default={"ours": {}}, min_length=1)
     by_category: dict[str, Changes] = {}
     trees: TreesParameters = TreesParameters()
     stacking: StackingParameters = StackingParameters()

@@ -187,7 +187,7 @@ def from_saved(saved: dict[str, Any], name: str) -> PurchaseModel:
                 for recipe, drawn in card.pop("architectures").items()
             },
             trees={
-                name.removeprefix(_TREES): Trees.from_array(array)
+                name.removeprefix(_TREES): Trees.from_array(array, threads=1)
                 for name, array in tensors.items()
                 if name.startswith(_TREES)
             },
