@@ -105,6 +105,21 @@ class Provenance:
             )
 
 
+class FinishedTraining:
+    """Clears the checkpoints of training once the models it made are kept."""
+
+    @hook_impl
+    def after_catalog_created(self, catalog: DataCatalog) -> None:
+        """Remember where they are."""
+        self._catalog = catalog
+
+    @hook_impl
+    def after_dataset_saved(self, dataset_name: str) -> None:
+        """Clear them."""
+        if dataset_name == "purchase_models":
+            _load("training_checkpoints", self._catalog).clear()
+
+
 class PlainErrors:
     """Shows an error that explains itself without the traceback around it."""
 

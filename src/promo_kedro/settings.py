@@ -4,9 +4,9 @@ import warnings
 
 from kedro.config import OmegaConfigLoader
 
-from promo_kedro.hooks import PlainErrors, Provenance, RuntimeParameters
+from promo_kedro.hooks import FinishedTraining, PlainErrors, Provenance, RuntimeParameters
 
-HOOKS = (RuntimeParameters(), Provenance(), PlainErrors())
+HOOKS = (RuntimeParameters(), Provenance(), FinishedTraining(), PlainErrors())
 
 CONFIG_LOADER_CLASS = OmegaConfigLoader
 CONFIG_LOADER_ARGS = {

@@ -243,11 +243,31 @@ def test_one_line_a_model_and_nothing_else_is_said(saved, caplog, capfd):
     ]
 
 
-def test_trees_with_a_weight_are_refused(models):
+class Restored:
+    """Trees that are only there to be refused."""
+
+    @classmethod
+    def from_array(cls, array, threads):
+        return cls()
+
+    def to_array(self):
+        return np.frombuffer(b"tree", np.uint8)
+
+
+@pytest.mark.parametrize("trees", ["lightgbm", "lightgbm_pooled"])
+def test_stacks_with_trees_are_left_out_and_named(models, saved, trees, monkeypatch, caplog):
+    monkeypatch.setattr("promo_kedro.pipelines.modelling.purchase_model.Trees", Restored)
     model = models["window=0/category=Bakery"]
-    mixed = to_saved(replace(model, stack=Stack({"v1.5": 0.5, TREES: 0.5})))
+    stack = Stack({"v1.5": 0.5, trees: 0.5})
+    model = replace(model, stack=stack, trees={trees: Restored()})
+    mixed = {"window=0/category=Meat": to_saved(model)}
     with pytest.raises(InputError, match=r"category=Meat.*with_trees: false"):
-        export_onnx({"window=0/category=Meat": mixed}, {"descriptions": {}})
+        export_onnx(mixed, {"descriptions": {}})
+    name = next(iter(saved))
+    with caplog.at_level(logging.WARNING):
+        exported = export_onnx(mixed | {name: saved[name]}, {"descriptions": {}})
+    assert list(exported) == [name]
+    assert "1 models (window=0/category=Meat)" in caplog.text
 
 
 @pytest.mark.parametrize("package", ["onnx", "onnxscript"])

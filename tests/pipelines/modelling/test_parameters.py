@@ -119,3 +119,7 @@ def test_search_ranges_upside_down_are_refused(name, span):
         ModellingParameters.model_validate({"search": {name: span}})
     made = ModellingParameters.model_validate({"search": {name: span[::-1]}})
     assert list(getattr(made.search, name)) == span[::-1]
+
+
+def test_the_defaults_are_those_of_the_parameters_file(base_parameters):
+    assert ModellingParameters() == ModellingParameters.model_validate(base_parameters["modelling"])

@@ -134,9 +134,11 @@ def _logits(contest: Contest, parameters: ModellingParameters) -> dict[str, Arra
     """Return the raw logits (n, scored steps) of every candidate but the model in use."""
     model, compute, steps = contest.model, parameters.compute, len(contest.scored)
     members = model.member_logits(contest.inputs, steps, compute)
+    if model.kind == contest.pooled.kind and TREES in members:
+        members[POOLED_TREES] = members.pop(TREES)
     logits: dict[str, Array] = {
-        name: members[TREES]
-        if name == TREES and TREES in members
+        name: members[name]
+        if name in members
         else baseline_logits(
             name, contest.lesson, contest.inputs, contest.scored, parameters, contest.seed
         )
@@ -144,14 +146,16 @@ def _logits(contest: Contest, parameters: ModellingParameters) -> dict[str, Arra
     }
     logits |= {name: answer for name, answer in members.items() if name not in logits}
     logits[POOLED] = contest.pooled.logits(contest.inputs, steps, compute)
-    if contest.pooled.trees and POOLED_TREES not in logits:
-        logits[POOLED_TREES] = logits[TREES]
-    if len(model.networks) > 1:
-        networks = {name: members[name] for name in model.networks}
+    stacked = {
+        name: answer
+        for name, answer in members.items()
+        if name not in parameters.stacking.leave_out
+    }
+    networks = {name: answer for name, answer in stacked.items() if name in model.networks}
+    if len(networks) > 1:
         logits[STACK] = _stacked(networks, contest, parameters)
     if TREES in logits:
-        trees = {TREES: logits[TREES]}
-        logits[STACK_WITH_TREES] = _stacked(members | trees, contest, parameters)
+        logits[STACK_WITH_TREES] = _stacked(stacked | {TREES: logits[TREES]}, contest, parameters)
     return logits
 
 

@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import torch
 
 from promo_kedro.pipelines.modelling.calibration import Calibration, pick_calibration
 from promo_kedro.pipelines.modelling.encoding import encode
@@ -165,8 +164,12 @@ def stacked_and_calibrated(
 ) -> PurchaseModel:
     """Fit stack and calibration on the calibrators' validation step."""
     rows = calibrators(lesson)
-    seen = lesson.inputs.last(model.receptive_field).rows(torch.from_numpy(rows))
-    answers = model.member_logits(seen, 1, parameters.compute)
+    # Everyone is asked, a batch at a time: the calibrators' rows alone would have to be copied.
+    answers = {
+        name: logits[rows]
+        for name, logits in model.member_logits(lesson.inputs, 1, parameters.compute).items()
+        if name not in parameters.stacking.leave_out
+    }
     purchased = lesson.purchased[:, lesson.validation_step].numpy()[rows]
     consumers = items.customer_id[rows]
     logits = np.column_stack([answer[:, 0] for answer in answers.values()])

@@ -16,7 +16,7 @@ def train_purchase_models(
 ) -> tuple[dict[str, Any], DataFrame]:
     """Train a pooled model and one per category, for every window in ``features`` (§3.1.3).
 
-    Training that was interrupted goes on from ``training_checkpoints``, which ends empty.
+    Training that was interrupted goes on from ``training_checkpoints``.
 
     Returns:
         ``purchase_models`` by name, weights and card each; and ``training_history``, one row per
@@ -33,7 +33,6 @@ def train_purchase_models(
     groups = FeatureGroups.from_json(feature_groups)
     groups.check_columns(features)
     models = train_windows(features, groups, parameters, seed, training_checkpoints)
-    training_checkpoints.clear()
     return saved_models(models, raw_manifest["raw_data_hash"]), training_history(models)
 
 

@@ -16,7 +16,7 @@ from torch.nn.functional import softplus
 from promo_kedro.errors import InputError
 from promo_kedro.pipelines.modelling.calibration import Beta, Calibrator, Platt
 from promo_kedro.pipelines.modelling.inputs import Inputs
-from promo_kedro.pipelines.modelling.purchase_model import TREES, PurchaseModel, from_saved
+from promo_kedro.pipelines.modelling.purchase_model import PurchaseModel, from_saved
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ def calibrated_logit(calibration: Calibrator, logit: Tensor) -> Tensor:
 def export_onnx(
     purchase_models: dict[str, Any], feature_groups: dict[str, Any]
 ) -> dict[str, bytes]:
-    """Write every purchase model as one ONNX graph.
+    """Write every purchase model as one ONNX graph; those with LightGBM are named and left out.
 
     Args:
         purchase_models: As they are stored, by name.
@@ -81,11 +81,11 @@ def export_onnx(
         Name to an ONNX file's content; what encodes rows for it is in its metadata.
 
     Raises:
-        InputError: The packages are not installed, or LightGBM has a weight in a stack.
+        InputError: The packages are not installed, or LightGBM has a weight in every stack.
     """
     _require_packages()
     models = {name: from_saved(saved, name) for name, saved in purchase_models.items()}
-    _refuse_trees(models)
+    models = _networks_alone(models)
     exported = {}
     for number, (name, model) in enumerate(models.items(), start=1):
         start = perf_counter()
@@ -175,15 +175,21 @@ def _require_packages() -> None:
         )
 
 
-def _refuse_trees(models: dict[str, PurchaseModel]) -> None:
-    mixed = [name for name, model in models.items() if TREES in model.stack.members]
-    if mixed:
-        raise InputError(
-            f"purchase_models: LightGBM has a weight in the stack of {len(mixed)} models "
-            f"({', '.join(mixed[:3])}{', …' if mixed[3:] else ''}), and only networks can be "
-            "exported. Set `stacking.with_trees: false` in modelling's parameters and run "
-            "`kedro run --pipeline=modelling`."
-        )
+def _networks_alone(models: dict[str, PurchaseModel]) -> dict[str, PurchaseModel]:
+    """Return the models whose stack gives no weight to LightGBM, and name the others."""
+    mixed = [name for name, model in models.items() if set(model.trees) & set(model.stack.members)]
+    if not mixed:
+        return models
+    said = (
+        f"purchase_models: LightGBM has a weight in the stack of {len(mixed)} models "
+        f"({', '.join(mixed[:3])}{', …' if mixed[3:] else ''}), and only networks can be "
+        "exported. Set `stacking.with_trees: false` in modelling's parameters and run "
+        "`kedro run --pipeline=modelling`."
+    )
+    if len(mixed) == len(models):
+        raise InputError(said)
+    logger.warning("%s", said)
+    return {name: model for name, model in models.items() if name not in mixed}
 
 
 @contextmanager

@@ -32,10 +32,10 @@ class NetworkParameters(Parameters):
     architecture: Literal["figure1", "ours"] = "ours"
     kernel_size: int = Field(default=3, ge=1, le=26)
     dilations: list[Count] = Field(default=[1, 2, 4], min_length=1)
-    channels: int = Field(default=48, ge=1, le=1024)
+    channels: int = Field(default=32, ge=1, le=1024)
     dense_units: list[Count] = Field(default=[64, 64, 32], min_length=1)
     embedding_size: int = Field(default=8, ge=1, le=256)
-    dropout: float = Field(default=0.1, ge=0, lt=1)
+    dropout: float = Field(default=0.2, ge=0, lt=1)
     input_limit: float = Field(default=8.0, gt=0)
 
 
@@ -44,24 +44,24 @@ class TrainingParameters(Parameters):
 
     optimizer: Literal["adam", "rmsprop"] = "adam"
     scheduler: Literal["plateau", "cyclic"] = "plateau"
-    averaging: Literal["none", "swa", "best_checkpoints"] = "none"
-    start: Literal["scratch", "pooled"] = "scratch"
+    averaging: Literal["none", "swa", "best_checkpoints"] = "best_checkpoints"
+    start: Literal["scratch", "pooled"] = "pooled"
     mask_before_first_purchase: bool = True
     batch_size: int = Field(default=256, ge=1)
     min_batches: int = Field(default=64, ge=1)
-    max_epochs: int = Field(default=15, ge=1)
-    stop_patience: int = Field(default=4, ge=1)
-    learning_rate: float = Field(default=1e-3, gt=0)
+    max_epochs: int = Field(default=12, ge=1)
+    stop_patience: int = Field(default=2, ge=1)
+    learning_rate: float = Field(default=0.001, gt=0)
     fine_tuning_rate: float = Field(default=0.3, gt=0, le=1)
-    min_learning_rate: float = Field(default=1e-6, gt=0)
-    weight_decay: float = Field(default=1e-5, ge=0)
+    min_learning_rate: float = Field(default=1e-06, gt=0)
+    weight_decay: float = Field(default=1e-05, ge=0)
     plateau_factor: float = Field(default=0.3, gt=0, lt=1)
-    plateau_patience: int = Field(default=1, ge=0)
+    plateau_patience: int = Field(default=0, ge=0)
     cycle_epochs: float = Field(default=2.0, gt=0)
-    swa_learning_rate: float = Field(default=1e-3, gt=0)
+    swa_learning_rate: float = Field(default=0.001, gt=0)
     swa_start: float = Field(default=0.5, ge=0, lt=1)
     best_checkpoints: int = Field(default=3, ge=1)
-    checkpoint_temperature: float = Field(default=1e-3, gt=0)
+    checkpoint_temperature: float = Field(default=0.001, gt=0)
 
     @model_validator(mode="after")
     def _rates_in_order(self) -> "TrainingParameters":
@@ -84,13 +84,13 @@ class TreesParameters(Parameters):
     """LightGBM: a baseline, and a member of the stack where wanted."""
 
     rounds: int = Field(default=400, ge=1)
-    stop_patience: int = Field(default=30, ge=1)
-    learning_rate: float = Field(default=0.05, gt=0, le=1)
-    leaves: int = Field(default=15, ge=2, le=4096)
+    stop_patience: int = Field(default=20, ge=1)
+    learning_rate: float = Field(default=0.1, gt=0, le=1)
+    leaves: int = Field(default=8, ge=2, le=4096)
     min_rows_in_leaf: int = Field(default=200, ge=1)
-    feature_share: float = Field(default=0.6, gt=0, le=1)
-    row_share: float = Field(default=0.8, gt=0, le=1)
-    l2: float = Field(default=10.0, ge=0)
+    feature_share: float = Field(default=0.3, gt=0, le=1)
+    row_share: float = Field(default=0.5, gt=0, le=1)
+    l2: float = Field(default=20.0, ge=0)
     level_smoothing: float = Field(default=50.0, ge=0)
 
 
@@ -98,6 +98,7 @@ class StackingParameters(Parameters):
     """Which members answer together, and how the choice among them is judged."""
 
     with_trees: bool = False
+    leave_out: list[str] = []
     folds: int = Field(default=5, ge=2, le=50)
     min_positives: int = Field(default=100, ge=1)
     penalty: float = Field(default=1.0, gt=0)
@@ -110,7 +111,7 @@ class ComputeParameters(Parameters):
     devices: int = Field(default=1, ge=1)
     precision: Literal["32-true", "16-mixed", "bf16-mixed"] = "32-true"
     threads: int | None = Field(default=1, ge=1)
-    tree_threads: int | None = Field(default=None, ge=1)
+    tree_threads: int | None = Field(default=1, ge=1)
     prediction_batch_size: int = Field(default=2048, ge=1)
     memory_gb: float = Field(default=4.0, gt=0)
 
@@ -119,7 +120,7 @@ class PooledParameters(Parameters):
     """The model over all categories that serves those with too few purchases."""
 
     min_positives: int = Field(default=200, ge=1)
-    max_consumer_items: int = Field(default=12_000, ge=1)
+    max_consumer_items: int = Field(default=80000, ge=1)
 
 
 class RolesParameters(Parameters):
@@ -152,14 +153,14 @@ class BaselinesParameters(Parameters):
         "logistic_regression",
         "lightgbm",
     ]
-    max_consumer_items: int = Field(default=20_000, ge=1)
+    max_consumer_items: int = Field(default=5000, ge=1)
 
 
 class ImportanceParameters(Parameters):
     """Permutation importance of the feature groups."""
 
     repeats: int = Field(default=2, ge=1, le=100)
-    max_consumer_items: int = Field(default=4000, ge=10)
+    max_consumer_items: int = Field(default=1500, ge=10)
 
 
 class SearchParameters(Parameters):
@@ -167,7 +168,7 @@ class SearchParameters(Parameters):
 
     trials: int = Field(default=40, ge=1)
     minutes: float | None = Field(default=None, gt=0)
-    max_consumer_items: int = Field(default=16_384, ge=10)
+    max_consumer_items: int = Field(default=16384, ge=10)
     startup_trials: int = Field(default=8, ge=1)
     warmup_epochs: int = Field(default=2, ge=0)
     learning_rate: tuple[Positive, Positive] = (3e-4, 5e-3)
@@ -237,6 +238,11 @@ class ModellingParameters(Parameters):
 
     @model_validator(mode="after")
     def _recipes_make_sense(self) -> "ModellingParameters":
+        left_out = set(self.stacking.leave_out)
+        if strangers := sorted(left_out - set(self.recipes)):
+            raise ValueError(f"stacking.leave_out: there is no recipe {strangers[0]!r}")
+        if left_out == set(self.recipes):
+            raise ValueError("stacking.leave_out leaves no recipe to answer")
         for name in self.recipes:
             if name in RESERVED:
                 raise ValueError(f"recipes: {name!r} is the name of something else in the results")

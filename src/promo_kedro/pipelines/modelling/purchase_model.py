@@ -56,11 +56,13 @@ class Member:
     def _in_batches(
         self, inputs: Inputs, compute: ComputeParameters, answer: Callable[[Inputs], torch.Tensor]
     ) -> Array:
-        fabric = fabric_for(compute)
-        self.network.to(fabric.device).eval()
+        """Ask in full precision, whatever training had, and leave the network on the CPU."""
+        device = fabric_for(compute).device
+        self.network.to(device).eval()
         rows = torch.arange(len(inputs)).split(compute.prediction_batch_size)
-        with with_threads(compute), torch.inference_mode(), fabric.autocast():
-            parts = [answer(inputs.rows(at, fabric.device)).float().cpu() for at in rows]
+        with with_threads(compute), torch.inference_mode():
+            parts = [answer(inputs.rows(at, device)).cpu() for at in rows]
+        self.network.cpu()
         return torch.cat(parts).double().numpy()
 
 

@@ -1,6 +1,7 @@
 """What a model's card says beside the model itself."""
 
 from importlib.metadata import version
+from math import isfinite
 from typing import Any
 
 from promo_kedro.pipelines.modelling.networks import PurchaseNetwork
@@ -33,12 +34,17 @@ def record_of(
         "positives": items.positives("train"),
         "deciders_validation_positives": int(validation[lesson.deciders.numpy()].sum()),
         "calibrators_validation_positives": int(validation[rows].sum()),
-        "history": histories,
+        "history": {name: [_writable(epoch) for epoch in h] for name, h in histories.items()},
         "scalers": {
             name: _named_scales(member.network, common.groups) for name, member in networks.items()
         },
         "versions": {name: version(name) for name in ("torch", "lightning-fabric", "lightgbm")},
     }
+
+
+def _writable(epoch: dict[str, Any]) -> dict[str, Any]:
+    """Return an epoch's record for JSON, which knows no NaN."""
+    return {name: value if isfinite(value) else None for name, value in epoch.items()}
 
 
 def _named_scales(network: PurchaseNetwork, groups: FeatureGroups) -> dict[str, Any]:

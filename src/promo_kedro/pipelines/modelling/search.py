@@ -78,7 +78,9 @@ def search(
     def judge(recipe: Recipe, on_epoch: OnEpoch) -> float:
         with reproducible(seed, compute):
             network = build_network(recipe)
-            fit_network(network, whole, recipe.training, compute, on_epoch=on_epoch)
+            # There is no pooled network here whose weights could be a candidate.
+            training = recipe.training.model_copy(update={"start": "scratch"})
+            fit_network(network, whole, training, compute, on_epoch=on_epoch)
             network.cpu().eval()
             return _log_loss(_logits(network, whole, compute.prediction_batch_size), whole)
 

@@ -211,7 +211,8 @@ class Course:
         started = perf_counter()
         loss, rate = self._update()
         validation_loss = self._record(loss, rate, perf_counter() - started)
-        self.schedule.after_epoch(validation_loss)
+        if self.judged:
+            self.schedule.after_epoch(validation_loss)
         waited = self.epoch - self.best_epoch >= self.training.stop_patience
         last = self.average.is_last(self.epoch, waited and self.judged)
         self.done = last or self.epoch >= self.epochs
