@@ -9,7 +9,7 @@ import pytest
 from promo_kedro.pipelines.evaluation import nodes
 from promo_kedro.pipelines.evaluation.comparison import compare_candidates, side_by_side
 from promo_kedro.pipelines.evaluation.offer_value import empty_value
-from promo_kedro.pipelines.evaluation.plots_comparison import plot_model_comparison
+from promo_kedro.pipelines.evaluation.plots_comparison import group_of, plot_model_comparison
 from promo_kedro.pipelines.evaluation.plots_elasticity import equation, plot_elasticity
 from promo_kedro.pipelines.evaluation.plots_importance import (
     plot_feature_importance,
@@ -26,7 +26,8 @@ from promo_kedro.pipelines.evaluation.plots_training import plot_training_histor
 from promo_kedro.pipelines.evaluation.plots_value import plot_offer_value
 from promo_kedro.pipelines.evaluation.scores import calibration_error
 from promo_kedro.pipelines.evaluation.truth import no_truth
-from promo_kedro.pipelines.evaluation.verdict import label
+from promo_kedro.pipelines.evaluation.verdict import LABELS, label
+from promo_kedro.pipelines.modelling.parameters import RESERVED
 
 
 def _titles(figure):
@@ -222,6 +223,24 @@ def test_small_categories_are_left_out_of_plots(made_up_run, evaluation_paramete
     ]
     for figure in figures:
         assert "Tiny" not in _titles(figure)
+
+
+def test_every_candidate_of_modelling_has_a_label_and_a_group():
+    groups = {
+        "simpler": {
+            *("prevalence", "personal_frequency"),
+            *("logistic_regression", "lightgbm", "lightgbm_pooled"),
+        },
+        "ours": {"pooled", "stack", "stack_with_lightgbm"},
+        "in use": {"in_use"},
+    }
+    emitted = set(RESERVED) - {"trees"}  # refused as a recipe's name, but no candidate
+    assert {name for name in emitted if name not in LABELS} == set()
+    assert {name: group_of(name) for name in emitted} == {
+        name: group for group, names in groups.items() for name in names
+    }
+    assert group_of("a recipe's name") == "ours"
+    assert group_of("truth_whole") == "truth"
 
 
 def test_every_candidates_skill_is_drawn(made_up_run):

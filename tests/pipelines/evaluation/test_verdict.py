@@ -50,6 +50,11 @@ def test_a_simpler_model_that_wins_is_named_with_where_and_by_how_much():
     assert "No simpler model is better; the best, LightGBM, has 0.3300" in earlier
 
 
+def test_trees_over_all_categories_are_a_simpler_model():
+    rows = [row("in_use", 0.2), row("lightgbm_pooled", 0.19, -0.01)]
+    assert "LightGBM over all categories is better" in verdicts(rows, set())[0]
+
+
 def test_hidden_categories_are_not_named():
     assert "Tiny" not in " ".join(verdicts(ROWS, {"Tiny"}))
     assert "Tiny (LightGBM" in " ".join(verdicts(ROWS, set()))

@@ -19,7 +19,7 @@ IN_USE = "in_use"
 FREQUENCY = "personal_frequency"
 TRUTH_OBSERVABLE = "truth_observable"
 TRUTH_WHOLE = "truth_whole"
-SIMPLER = ("prevalence", FREQUENCY, "logistic_regression", "lightgbm")
+SIMPLER = ("prevalence", FREQUENCY, "logistic_regression", "lightgbm", "lightgbm_pooled")
 COLUMNS = [
     *("window", "category", "candidate", "rows", "positives", "prevalence"),
     *("log_loss", "skill_prevalence", "average_precision", "expected_calibration_error"),

@@ -59,7 +59,7 @@ def plot_model_comparison(comparison: pd.DataFrame, window: int = 0) -> Figure:
     for axis in axes.values():
         axis.set_yticks(range(len(order)), [label(name) for name in order])
         axis.set_xlabel("skill")
-    groups = {_group(name) for name in order}
+    groups = {group_of(name) for name in order}
     legend(figure, [_handle(name) for name in _LOOKS if name in groups], columns=2)
     return figure
 
@@ -69,7 +69,7 @@ def _dots(axis: Any, rows: pd.DataFrame, order: list[str]) -> None:
     if IN_USE in rows.index:
         axis.axvline(rows.at[IN_USE, "skill_prevalence"], color=ORANGE, linewidth=1, linestyle=":")
     for candidate, row in rows.iterrows():
-        colour, marker, _ = _LOOKS[_group(str(candidate))]
+        colour, marker, _ = _LOOKS[group_of(str(candidate))]
         place, skill = order.index(str(candidate)), row["skill_prevalence"]
         # Skill is the loss in units of the prevalence's own loss.
         error = 2 * row["loss_above_in_use_se"] * (1 - skill) / row["log_loss"]
@@ -81,7 +81,8 @@ def _dots(axis: Any, rows: pd.DataFrame, order: list[str]) -> None:
     )  # fmt: skip
 
 
-def _group(candidate: str) -> str:
+def group_of(candidate: str) -> str:
+    """Which of the groups of the legend the candidate belongs to."""
     if candidate in SIMPLER:
         return "simpler"
     if candidate in (TRUTH_OBSERVABLE, TRUTH_WHOLE):

@@ -18,6 +18,8 @@ LABELS = {
     "personal_frequency": "personal frequency",
     "logistic_regression": "logistic regression",
     "lightgbm": "LightGBM",
+    "lightgbm_pooled": "LightGBM over all categories",
+    "stack": "stack of networks",
     "stack_with_lightgbm": "stack with LightGBM",
     "pooled": "pooled over categories",
     TRUTH_OBSERVABLE: "truth, observable",
