@@ -82,7 +82,9 @@ class CutoffComparison(PandasTable):
     category: str
     method: str
     consumers: pd.Int64Dtype = pp.Field(nullable=True)
+    cutoffs: pd.Int64Dtype = pp.Field(nullable=True)
     mean_f1: float = pp.Field(nullable=True)
+    mean_f1_baskets: float = pp.Field(nullable=True)
     mean_f1_buyers: float = pp.Field(nullable=True)
     expected_f1: float = pp.Field(nullable=True)
     realised_minus_expected: float = pp.Field(nullable=True)

@@ -7,7 +7,11 @@ from sklearn.metrics import f1_score, precision_recall_fscore_support
 
 from promo_kedro.errors import InputError
 from promo_kedro.pipelines.evaluation.cutoff_comparison import COLUMNS, compare_cutoffs
-from promo_kedro.pipelines.evaluation.plots_cutoffs import POOLED, plot_cutoff_comparison
+from promo_kedro.pipelines.evaluation.plots_cutoffs import (
+    BASKETS,
+    POOLED,
+    plot_cutoff_comparison,
+)
 
 CONSUMERS, ITEMS = 200, 6
 
@@ -91,6 +95,30 @@ def test_the_total_row_is_over_consumers_and_categories(probabilities, candidate
         both = parts.loc[["Bakery", "Meat"], column].mean()  # as many consumers in each
         assert parts.at["All", column] == pytest.approx(both)
     assert parts.at["All", "consumers"] == CONSUMERS
+    assert parts.at["All", "cutoffs"] == 2 * CONSUMERS
+
+
+def test_a_basket_holds_all_items_of_all_categories(probabilities, candidates):
+    comparison = compare_cutoffs(probabilities, candidates, "ratio")
+    parts = of(comparison, window=0, method="expected_f1").set_index("category")
+    of_consumers = [
+        f1_score(one["purchased"], one["probability"] >= 0.25, zero_division=0)
+        for _, one in of(probabilities, window=0, split="test").groupby("customer_id")
+    ]
+    assert parts.at["All", "mean_f1_baskets"] == pytest.approx(np.mean(of_consumers))
+    assert parts.at["All", "mean_f1_baskets"] != pytest.approx(parts.at["All", "mean_f1"])
+    alone = parts.drop("All")
+    assert alone["mean_f1_baskets"].tolist() == pytest.approx(alone["mean_f1"].tolist())
+    assert alone["cutoffs"].tolist() == alone["consumers"].tolist()
+
+
+def test_an_empty_basket_counts_as_zero_division_where_nothing_was_predicted(
+    probabilities, candidates
+):
+    comparison = compare_cutoffs(probabilities, candidates, "ratio", zero_division=1)
+    (row,) = of(comparison, window=0, category="All", method="global").itertuples()
+    bought = of(probabilities, window=0, split="test").groupby("customer_id")["purchased"].max()
+    assert row.mean_f1_baskets == pytest.approx((bought == 0).mean())
 
 
 @pytest.mark.parametrize("zero_division", [0, 1])
@@ -151,16 +179,20 @@ def test_the_plot_pairs_realised_with_expected(probabilities, candidates):
     comparison = compare_cutoffs(probabilities, candidates, "ratio")
     figure = plot_cutoff_comparison(comparison)
     titles = [axis.get_title(loc="left") for axis in figure.axes]
-    assert titles == ["All", POOLED, "Bakery", "Meat"]
+    assert titles == ["All", BASKETS, POOLED, "Bakery", "Meat"]
+    assert figure.axes[0].texts[0].get_text() == f"{2 * CONSUMERS} consumer-categories"
+    assert figure.axes[1].texts[0].get_text() == f"{CONSUMERS} consumers"
     row = of(comparison, window=0, category="All", method="expected_f1").iloc[0]
     points = [line.get_xdata()[0] for line in figure.axes[0].lines if line.get_marker() == "o"]
     assert points[:2] == [row["expected_f1"], row["mean_f1"]]
+    squares = [line.get_xdata()[0] for line in figure.axes[1].lines if line.get_marker() == "s"]
+    assert row["mean_f1_baskets"] in squares
     figure.canvas.draw()
 
 
 def test_hidden_categories_and_empty_tables_draw(probabilities, candidates):
     comparison = compare_cutoffs(probabilities, candidates, "ratio")
     figure = plot_cutoff_comparison(comparison[comparison["category"] != "Meat"])
-    assert len(figure.axes) == 3
+    assert len(figure.axes) == 4
     (axis,) = plot_cutoff_comparison(comparison.iloc[:0]).axes
     assert "no cut-offs to compare" in axis.texts[0].get_text()

@@ -7,7 +7,7 @@ import pytest
 
 from promo_kedro.pipelines.evaluation import nodes
 from promo_kedro.pipelines.evaluation.documents import json_rows
-from promo_kedro.pipelines.evaluation.report import results_text, set_aside
+from promo_kedro.pipelines.evaluation.report import cutoffs_text, results_text, set_aside
 from promo_kedro.pipelines.evaluation.truth import no_truth
 from promo_kedro.pipelines.evaluation.wording import written
 
@@ -117,6 +117,16 @@ def test_it_compares_with_simpler_models(page):
 def test_it_compares_the_cutoffs_and_marks_the_one_in_use(page):
     section = page[page.index("<h2>Which cut-off") : page.index("<h2>The plan")]
     assert re.findall(r'<tr class="total"><td>([^<]*)</td>', section) == ["expected F1"]
+
+
+def test_the_log_compares_the_cutoffs_on_one_screen(documents):
+    lines = cutoffs_text(documents[2]["rows"]).splitlines()
+    assert len({len(line) for line in lines}) == 1
+    assert len(lines[0]) <= 160 - len("[11/22/25 17:09:04] INFO     ") - len(" nodes.py:1000")
+    assert [line.split("  ")[0] for line in lines[2:]] == ["expected F1*", "one per category"]
+    # 3 categories of 60 consumers and one of 4 of them
+    assert lines[2].split()[2] == "60"
+    assert lines[2].split()[4] == "184"
 
 
 def test_the_spread_over_windows_is_shown_where_there_are_two(page):

@@ -9,7 +9,8 @@ from promo_kedro.errors import InputError
 from promo_kedro.pipelines.evaluation.table1 import TOTAL
 
 COLUMNS = [
-    *("window", "category", "method", "consumers", "mean_f1", "mean_f1_buyers", "expected_f1"),
+    *("window", "category", "method", "consumers", "cutoffs"),
+    *("mean_f1", "mean_f1_baskets", "mean_f1_buyers", "expected_f1"),
     *("realised_minus_expected", "realised_minus_expected_se"),
     *("precision", "recall", "f1", "chosen"),
 ]
@@ -37,8 +38,10 @@ def compare_cutoffs(
 
     Returns:
         Columns :data:`COLUMNS`, per window, category and method; the total row is called "All".
-        ``mean_f1`` and ``expected_f1`` are means over consumers, in the total row over consumers
-        and categories. ``realised_minus_expected`` is their difference, with its standard error
+        ``mean_f1`` and ``expected_f1`` are means over ``cutoffs``: over consumers, in the total row
+        over every consumer in every category. ``mean_f1_baskets`` is a mean over ``consumers``
+        there too: of the F1 of all of a consumer's items together, whatever their category.
+        ``realised_minus_expected`` is the difference of the first two, with its standard error
         over consumers: near 0 where the probabilities can be believed. ``precision``, ``recall``
         and ``f1`` are those of all rows together (Eq. 7-8), as in Table 1.
 
@@ -59,7 +62,7 @@ def compare_cutoffs(
                         "category": str(category),
                         "method": str(method),
                         "chosen": method == chosen_method,
-                        **_scores(group),
+                        **_scores(group, zero_division),
                     }
                 )
     return pd.DataFrame.from_records(records, columns=COLUMNS).sort_values(
@@ -96,17 +99,23 @@ def _by_consumer(rows: pd.DataFrame, cutoffs: pd.DataFrame, zero_division: float
         hits=("hits", "sum"),
         expected_f1=("expected_f1", "first"),
     )
-    total = consumers["chosen"] + consumers["bought"]
-    realised = (2 * consumers["hits"] / total).where(total > 0, zero_division)
-    return consumers.assign(realised_f1=realised).reset_index()
+    return consumers.assign(realised_f1=_f1(consumers, zero_division)).reset_index()
 
 
-def _scores(group: pd.DataFrame) -> dict[str, Any]:
+def _f1(counts: pd.DataFrame, zero_division: float) -> pd.Series:
+    total = counts["chosen"] + counts["bought"]
+    return (2 * counts["hits"] / total).where(total > 0, zero_division)
+
+
+def _scores(group: pd.DataFrame, zero_division: float) -> dict[str, Any]:
     realised, expected = group["realised_f1"], group["expected_f1"]
+    baskets = group.groupby("customer_id")[["chosen", "bought", "hits"]].sum()
     buyers = group["bought"] > 0
     return {
         "consumers": group["customer_id"].nunique(),
+        "cutoffs": len(group),
         "mean_f1": realised.mean(),
+        "mean_f1_baskets": _f1(baskets, zero_division).mean(),
         "mean_f1_buyers": realised[buyers].mean(),
         "expected_f1": expected.mean(),
         "realised_minus_expected": (realised - expected).mean(),

@@ -144,13 +144,14 @@ def compare_cutoffs(
     model_results: Document,
     parameters: EvaluationParameters,
 ) -> tuple[DataFrame, Document]:
-    """Every way to cut on the same rows of the test step.
+    """Every way to cut on the same rows of the test step; the table also goes to the log.
 
     Returns:
         ``cutoff_comparison`` for people, without figures of small categories; its document, whole.
     """
     from promo_kedro.pipelines.evaluation import cutoff_comparison
     from promo_kedro.pipelines.evaluation.documents import json_rows
+    from promo_kedro.pipelines.evaluation.report import cutoffs_text
 
     comparison = cutoff_comparison.compare_cutoffs(
         purchase_probabilities,
@@ -158,10 +159,12 @@ def compare_cutoffs(
         parameters.cutoff_method,
         parameters.zero_division,
     )
+    rows = json_rows(comparison)
+    logger.info("Cut-offs on the test step, all categories (*: in use)\n%s", cutoffs_text(rows))
     return suppress_table(comparison, _hidden(model_results, parameters)), {
         "raw_data_hash": model_results["raw_data_hash"],
         "split": "test",
-        "rows": json_rows(comparison),
+        "rows": rows,
     }
 
 

@@ -38,15 +38,17 @@ _RESULT_COLUMNS = [
     ("r2", "R²", "R²", "{:.2f}"),
 ]
 _CUTOFF_COLUMNS = [
-    ("consumers", "Consumers", "{:,.0f}"),
-    ("mean_f1", "Mean F1", "{:.3f}"),
-    ("expected_f1", "Expected F1", "{:.3f}"),
-    ("realised_minus_expected", "Realised − expected", "{:+.4f}"),
-    ("realised_minus_expected_se", "Its standard error", "{:.4f}"),
-    ("mean_f1_buyers", "Mean F1 of buyers", "{:.3f}"),
-    ("precision", "Precision", "{:.3f}"),
-    ("recall", "Recall", "{:.3f}"),
-    ("f1", "F1, pooled", "{:.3f}"),
+    ("consumers", "consumers", "Consumers", "{:,.0f}"),
+    ("mean_f1_baskets", "baskets", "Mean F1 of baskets", "{:.3f}"),
+    ("cutoffs", "cut-offs", "Consumer-categories", "{:,.0f}"),
+    ("mean_f1", "mean F1", "Mean F1", "{:.3f}"),
+    ("expected_f1", "expected", "Expected F1", "{:.3f}"),
+    ("realised_minus_expected", "vs exp", "Realised − expected", "{:+.4f}"),
+    ("realised_minus_expected_se", "± se", "Its standard error", "{:.4f}"),
+    ("mean_f1_buyers", "buyers", "Mean F1 of buyers", "{:.3f}"),
+    ("precision", "prec", "Precision", "{:.3f}"),
+    ("recall", "recall", "Recall", "{:.3f}"),
+    ("f1", "pooled", "F1, pooled", "{:.3f}"),
 ]
 _LONGEST_NAME = 26
 
@@ -92,6 +94,15 @@ def results_text(rows: list[Row], hidden: set[str]) -> str:
     return aligned(table)
 
 
+def cutoffs_text(rows: list[Row]) -> str:
+    """Every way to cut over all categories of the latest window, in aligned columns."""
+    table = [["cut-off", *(short for _, short, _, _ in _CUTOFF_COLUMNS)]]
+    for row in _cutoff_rows(rows):
+        if row["window"] == 0:
+            table.append([row["label"] + ("*" if row["chosen"] else ""), *row["figures"]])
+    return aligned(table)
+
+
 def set_aside(rejected_rows: Table) -> list[Row]:
     """Counts of the rows that were set aside, by table and reason."""
     counted = rejected_rows.group_by(["table", "reason"]).aggregate(rows=rejected_rows.count())
@@ -127,7 +138,7 @@ def render(
         comparison_headings=[long for _, _, long, _ in COMPARISON_COLUMNS],
         candidates=candidate_rows(comparison["rows"]),
         verdicts=verdicts(comparison["rows"], hidden),
-        cutoff_headings=[long for _, long, _ in _CUTOFF_COLUMNS],
+        cutoff_headings=[long for _, _, long, _ in _CUTOFF_COLUMNS],
         cutoffs=_cutoff_rows(documents.cutoffs["rows"]),
         truth_known=comparison["truth_known"],
         spread=_spread_rows(suppress(results["rows"], hidden)),
@@ -196,7 +207,7 @@ def _cutoff_rows(rows: list[Row]) -> list[Row]:
             "window": row["window"],
             "label": METHODS.get(row["method"], row["method"]),
             "chosen": row["chosen"],
-            "figures": [written(row[name], form) for name, _, form in _CUTOFF_COLUMNS],
+            "figures": [written(row[name], form) for name, _, _, form in _CUTOFF_COLUMNS],
         }
         for row in rows
         if row["category"] == TOTAL
