@@ -25,7 +25,16 @@ SCORED = [VALIDATION, TEST]
 NAMES = ["prevalence", "personal_frequency", "logistic_regression", "lightgbm"]
 PARAMETERS = ModellingParameters.model_validate(
     {
-        "trees": {"rounds": 80, "learning_rate": 0.2, "min_rows_in_leaf": 20},
+        "trees": {
+            "rounds": 80,
+            "stop_patience": 30,
+            "learning_rate": 0.2,
+            "leaves": 15,
+            "min_rows_in_leaf": 20,
+            "feature_share": 0.6,
+            "row_share": 0.8,
+            "l2": 10.0,
+        },
         "compute": {"tree_threads": 1},
     }
 )
@@ -279,3 +288,13 @@ def test_one_class_to_learn_from_leaves_its_share(world, caplog, name, only):
 
 def test_names_are_those_of_the_parameters():
     assert BaselinesParameters().models == NAMES
+
+
+def test_few_consumer_items_are_asked_about_one_step_without_the_others(world, monkeypatch):
+    lesson, inputs, _ = world
+    model = LogisticRegression.fit(lesson, 1000, 8.0, 1)
+    everyone = model.logits(inputs, SCORED)
+    monkeypatch.setattr(Inputs, "rows", None)  # what would copy every step of them
+    rows = np.array([400, 3, 77])
+    np.testing.assert_allclose(model.at_step(inputs, rows, TEST), everyone[rows, 1], rtol=1e-12)
+    assert LogisticRegression.fit(lesson, 1000, 8.0, 1) is not None

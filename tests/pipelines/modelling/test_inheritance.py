@@ -73,7 +73,7 @@ def states(network):
 def test_levels_keep_their_vectors_wherever_they_moved(name):
     model, network = older(name), trained(architecture(name, NEW), 2)
     start, old = states(network), states(model.networks["first"].network)
-    assert inherit(network, FEATURES, NEW, model, "first")
+    assert inherit(network, FEATURES, NEW, model, "first") == ""
     now, tables = network.state_dict(), [f"{part}_embeddings.tables.0.weight" for part in PARTS]
     # Row 0 is the unknown level; then the levels in order.
     brand, quarter = (now[table] for table in tables)
@@ -99,24 +99,37 @@ def test_more_levels_in_embeddings_of_the_same_size():
     )
     model, network = older("ours", few), trained(architecture("ours", many), 2)
     start, table = states(network), "static_embeddings.tables.0.weight"
-    assert inherit(network, FEATURES, many, model, "first")
+    assert inherit(network, FEATURES, many, model, "first") == ""
     now, old = network.state_dict()[table], model.networks["first"].network.state_dict()[table]
     assert torch.equal(now[1:11], old[1:])
     assert torch.equal(now[11:], start[table][11:])
 
 
+LARGER = {**NEW, "brand": Vocabulary(tuple("bdefgh"))}
+LAYERS = "the window before has other layers"
+
+
 @pytest.mark.parametrize(
-    ("levels", "changes", "recipe"),
+    ("levels", "changes", "recipe", "why"),
     [
-        ({**NEW, "brand": Vocabulary(tuple("bdefgh"))}, {}, "first"),  # a larger embedding
-        (NEW, {"channels": 6}, "first"),
-        (NEW, {"dilations": [1, 2, 4]}, "first"),
-        (NEW, {"name": "figure1"}, "first"),
-        (NEW, {}, "second"),
+        (LARGER, {}, "first", "the embedding of brand has another size than in the window before"),
+        (NEW, {"channels": 6}, "first", LAYERS),
+        (NEW, {"dilations": [1, 2, 4]}, "first", LAYERS),
+        (NEW, {"name": "figure1"}, "first", LAYERS),
+        (NEW, {}, "second", "the window before has no such recipe"),
     ],
 )
-def test_what_does_not_fit_leaves_the_network_as_it_was(levels, changes, recipe):
+def test_what_does_not_fit_leaves_the_network_as_it_was(levels, changes, recipe, why):
     network = trained(architecture("ours", levels, **changes), 2)
     start = states(network)
-    assert not inherit(network, FEATURES, levels, older("ours"), recipe)
+    assert inherit(network, FEATURES, levels, older("ours"), recipe) == why
+    assert all(torch.equal(now, start[name]) for name, now in network.state_dict().items())
+
+
+def test_other_features_do_not_fit():
+    network = trained(architecture("ours", NEW), 2)
+    start = states(network)
+    renamed = replace(FEATURES, static_categorical=["maker"])
+    levels = {"maker": NEW["brand"], "quarter": NEW["quarter"]}
+    assert "features" in inherit(network, renamed, levels, older("ours"), "first")
     assert all(torch.equal(now, start[name]) for name, now in network.state_dict().items())

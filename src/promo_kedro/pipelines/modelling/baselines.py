@@ -174,12 +174,15 @@ class LogisticRegression:
 
     def logits(self, inputs: Inputs, scored: list[int]) -> Array:
         """Return logits (n, steps scored)."""
-        answers = np.empty((len(inputs), len(scored)))
         everyone = np.arange(len(inputs))
-        for number, step in enumerate(scored):
-            cells = Cells(inputs, everyone, np.full(len(inputs), step))
-            for at in stretches(len(inputs)):
-                answers[at, number] = self.design(cells[at]) @ self.coefficients + self.intercept
+        return np.column_stack([self.at_step(inputs, everyone, step) for step in scored])
+
+    def at_step(self, inputs: Inputs, rows: Array, step: int) -> Array:
+        """Return logits (k,) of some consumer-items (k,) in one step."""
+        cells = Cells(inputs, rows, np.full(len(rows), step))
+        answers = np.empty(len(rows))
+        for at in stretches(len(rows)):
+            answers[at] = self.design(cells[at]) @ self.coefficients + self.intercept
         return answers
 
     def design(self, cells: Array) -> sparse.csr_matrix:
@@ -235,9 +238,9 @@ def _some_cells(lesson: Lesson, max_consumer_items: int, seed: int) -> tuple[Arr
 
 
 def _deciders_loss(candidate: LogisticRegression, lesson: Lesson) -> float:
-    deciders, step = lesson.deciders, lesson.validation_step
+    deciders, step = lesson.deciders.numpy(), lesson.validation_step
     if not len(deciders):
         return 0.0  # a tie: the least free wins
-    logits = candidate.logits(lesson.inputs.rows(deciders), [step])[:, 0]
-    purchased = lesson.purchased.numpy()[deciders.numpy(), step]
+    logits = candidate.at_step(lesson.inputs, deciders, step)
+    purchased = lesson.purchased.numpy()[deciders, step]
     return float(np.mean(np.logaddexp(0, logits) - purchased * logits))

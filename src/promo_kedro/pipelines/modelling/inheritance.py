@@ -1,7 +1,5 @@
 """A network that goes on from the one of an earlier window."""
 
-import logging
-
 import torch
 from torch import Tensor
 
@@ -10,8 +8,6 @@ from promo_kedro.pipelines.modelling.purchase_model import PurchaseModel
 from promo_kedro.pipelines.modelling.tensors import FeatureGroups
 from promo_kedro.pipelines.modelling.vocabulary import Vocabulary
 
-logger = logging.getLogger(__name__)
-
 
 def inherit(
     network: PurchaseNetwork,
@@ -19,7 +15,7 @@ def inherit(
     vocabularies: dict[str, Vocabulary],
     older: PurchaseModel,
     recipe: str,
-) -> bool:
+) -> str:
     """Put an older network's weights and scales into a new one, embeddings level by level.
 
     Args:
@@ -30,30 +26,37 @@ def inherit(
         recipe: Which of its networks.
 
     Returns:
-        Whether they fit. They do not where another number of levels made an embedding another
-        size; the network is then left as it was.
+        Empty where they fit, or else why they do not; the network is then left as it was. Most
+        often, another number of levels made an embedding another size.
     """
     if recipe not in older.networks:
-        return False
-    state = dict(older.networks[recipe].network.state_dict())
+        return "the window before has no such recipe"
+    if older.groups != groups:
+        return "the window before has other features"
+    # The older network may still lie where it was trained.
+    states = older.networks[recipe].network.state_dict()
+    state = {part: values.cpu() for part, values in states.items()}
     own = network.state_dict()
     tables = {
         f"{part}_embeddings.tables.{place}.weight": name
         for part in ("static", "temporal")
         for place, name in enumerate(getattr(groups, f"{part}_categorical"))
     }
+    resized = [
+        name for table, name in tables.items() if state[table].shape[1] != own[table].shape[1]
+    ]
+    if resized:
+        return f"the embedding of {', '.join(resized)} has another size than in the window before"
     for table, name in tables.items():
-        if table not in state or state[table].shape[1] != own[table].shape[1]:
-            return False
         state[table] = _by_level(
             own[table], state[table], vocabularies[name], older.vocabularies[name]
         )
-    if {name: value.shape for name, value in state.items()} != {
-        name: value.shape for name, value in own.items()
+    if {part: values.shape for part, values in state.items()} != {
+        part: values.shape for part, values in own.items()
     }:
-        return False
+        return "the window before has other layers"
     network.load_state_dict(state)
-    return True
+    return ""
 
 
 def _by_level(own: Tensor, older: Tensor, new: Vocabulary, old: Vocabulary) -> Tensor:

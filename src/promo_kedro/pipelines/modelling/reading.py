@@ -240,7 +240,7 @@ def _not_every_step(rows: int, count: int | None, length: int | None, category: 
 
 
 def _checked_purchases(purchased: Array, splits: Array, category: str) -> Array:
-    """Refuse an empty or other than 0/1 target outside ``next``; copy, so the cube is freed."""
+    """Refuse an empty or other than 0/1 target outside ``next``; return it apart from the cube."""
     known = purchased[:, splits != "next"]
     wrong = int((~np.isin(known, (0.0, 1.0))).sum())
     if wrong:

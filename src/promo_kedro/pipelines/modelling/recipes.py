@@ -1,5 +1,6 @@
 """Training one recipe on one set of consumer-items."""
 
+import logging
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,11 +19,12 @@ from promo_kedro.pipelines.modelling.parameters import (
 )
 from promo_kedro.pipelines.modelling.purchase_model import Member, PurchaseModel, key
 from promo_kedro.pipelines.modelling.resumption import fingerprint
-from promo_kedro.pipelines.modelling.scaling import Scaler
 from promo_kedro.pipelines.modelling.seeds import seed_for
 from promo_kedro.pipelines.modelling.tensors import ConsumerItems, FeatureGroups
 from promo_kedro.pipelines.modelling.training import Lesson, fit_network, reproducible
 from promo_kedro.pipelines.modelling.vocabulary import Vocabulary
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -92,16 +94,21 @@ def fit_recipe(
     with reproducible(seed_for(common.seed, place, name), compute):
         network = untrained(recipe, groups, vocabularies, lesson, items)
         older = common.earlier.get(place.split("/", 1)[1])
-        if older and inherit(network, groups, vocabularies, older, name):
+        misfit = inherit(network, groups, vocabularies, older, name) if older else ""
+        from_pooled = pooled is not None and training.start == "pooled"
+        if misfit:
+            start = "the pooled network" if from_pooled else "scratch"
+            logger.info("%s: starts from %s, because %s", lesson.name, start, misfit)
+        if older and not misfit:
             training = _gently(training)
-        elif pooled and training.start == "pooled":
+        elif pooled and from_pooled:
             _refuse_other_layers(pooled.networks[name].architecture, name, recipe, common)
             network.load_state_dict(pooled.networks[name].network.state_dict())
             training = _gently(training)
         mark = fingerprint(network, lesson, training, compute)
         progress = common.checkpoints.part(f"{place}/recipe={name}", mark)
         history = fit_network(network, lesson, training, compute, progress)
-    return Member(draw(groups, vocabularies, recipe), network), history
+    return Member(architecture_of(groups, vocabularies, recipe), network), history
 
 
 def untrained(
@@ -112,14 +119,13 @@ def untrained(
     items: ConsumerItems,
 ) -> PurchaseNetwork:
     """Return a recipe's network as it starts: scales of the training steps, bias at the prior."""
-    network = build(draw(groups, vocabularies, recipe))
+    network = build(architecture_of(groups, vocabularies, recipe))
     counted = lesson.counted.bool()
     cells = max(int(counted.sum()), 1)
     positives = float(lesson.purchased[:, : lesson.training_steps][counted].sum())
     network.start_at(np.clip(positives / cells, 0.5 / cells, 1 - 0.5 / cells))
-    static = Scaler.fit(items.static_continuous)
-    temporal = Scaler.fit(items.temporal_continuous, items.positions("train"))
-    for layer, scaler in ((network.static_scale, static), (network.temporal_scale, temporal)):
+    layers = (network.static_scale, network.temporal_scale)
+    for layer, scaler in zip(layers, items.scalers, strict=True):
         layer.mean.copy_(torch.from_numpy(scaler.mean))
         layer.scale.copy_(torch.from_numpy(scaler.scale))
     return network
@@ -132,13 +138,16 @@ def _from_scratch(recipe: Recipe) -> Recipe:
 
 def _gently(training: TrainingParameters) -> TrainingParameters:
     """Return the training of weights that know much already; they are a candidate themselves."""
-    rate = max(training.fine_tuning_rate * training.learning_rate, training.min_learning_rate)
-    return training.model_copy(update={"start": "pooled", "learning_rate": rate})
+    rates = {
+        name: max(training.fine_tuning_rate * getattr(training, name), training.min_learning_rate)
+        for name in ("learning_rate", "swa_learning_rate")
+    }
+    return training.model_copy(update={"start": "pooled", **rates})
 
 
 def _refuse_other_layers(pooled: Architecture, name: str, recipe: Recipe, common: Common) -> None:
     """Refuse a category's recipe that cannot go on from the pooled network."""
-    own = draw(common.groups, common.vocabularies, recipe)
+    own = architecture_of(common.groups, common.vocabularies, recipe)
     if replace(own, dropout=pooled.dropout) != pooled:
         raise InputError(
             f"modelling.by_category changes the network of the recipe {name!r}, which has "
@@ -147,7 +156,7 @@ def _refuse_other_layers(pooled: Architecture, name: str, recipe: Recipe, common
         )
 
 
-def draw(
+def architecture_of(
     groups: FeatureGroups, vocabularies: dict[str, Vocabulary], recipe: Recipe
 ) -> Architecture:
     """Return the architecture of a recipe for these features."""

@@ -5,6 +5,7 @@ import json
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -12,6 +13,8 @@ from promo_kedro.pipelines.modelling.parameters import ComputeParameters, Traini
 
 if TYPE_CHECKING:
     from promo_kedro.pipelines.modelling.training import Lesson
+
+ROWS_AT_ONCE = 8192
 
 
 class Progress(Protocol):
@@ -49,4 +52,7 @@ def fingerprint(
 
 def _add(digest: Any, tensor: Tensor) -> None:
     digest.update(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
-    digest.update(tensor.detach().cpu().contiguous().numpy().data)
+    # The inputs are views of an array that may lie on disk: a copy of all would fill the memory.
+    values = np.atleast_1d(tensor.detach().cpu().numpy())
+    for start in range(0, len(values), ROWS_AT_ONCE):
+        digest.update(np.ascontiguousarray(values[start : start + ROWS_AT_ONCE]).data)

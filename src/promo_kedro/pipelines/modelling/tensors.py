@@ -1,11 +1,13 @@
 """Consumer-items as arrays of shape (consumer-items, steps, features)."""
 
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
 
 from promo_kedro.errors import InputError
+from promo_kedro.pipelines.modelling.scaling import Scaler
 from promo_kedro.types import Array, Table
 
 KEYS = ["customer_id", "item_id", "step"]
@@ -117,6 +119,12 @@ class ConsumerItems:
         """Memory of the temporal features, which is nearly all there is."""
         codes = sum(column.codes.nbytes for column in self.temporal_categorical.values())
         return 0.0 if self.on_disk else (self.temporal_continuous.nbytes + codes) / 1e9
+
+    @cached_property
+    def scalers(self) -> tuple[Scaler, Scaler]:
+        """Scales of the static and temporal continuous features, the same for every recipe."""
+        temporal = Scaler.fit(self.temporal_continuous, self.positions("train"))
+        return Scaler.fit(self.static_continuous), temporal
 
     def categorical(self, name: str) -> Categorical:
         """Return a categorical feature, static or temporal."""
