@@ -1,5 +1,8 @@
 """A first look at a window's categories."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 
@@ -87,8 +90,8 @@ def test_why_a_category_is_left_to_the_pooled_model(parameters):
     frame.loc[uncalibrated, "purchased"] = 0.0
     found = surveyed(frame, parameters)
     assert found.serves == {
-        "Always": "every cell of the training steps is a purchase",
-        "Rare": "fewer than 50 purchases in the training steps",
+        "Always": "every cell that counts in the training steps is a purchase",
+        "Rare": "fewer than 50 purchases that count in the training steps",
         "Undecided": "only one class in the validation step, so training could not tell when to "
         "stop",
     }
@@ -108,3 +111,43 @@ def test_arrays_are_held_as_far_as_memory_allows(parameters):
     np.testing.assert_array_equal(
         on_disk.sample.temporal_continuous, found.sample.temporal_continuous
     )
+
+
+def test_purchases_that_the_mask_removes_do_not_count(parameters):
+    frame = Retailer(dict.fromkeys(["Ever since", "Fine", "Once"], 100)).frame()
+    past, pair = frame["split"] == "train", frame["customer_id"] * 100 + frame["item_id"]
+    once, ever = (past & (frame["category"] == name) for name in ("Once", "Ever since"))
+    frame.loc[once, "purchased"] = (frame["step"] == pair % 11)[once].astype(float)
+    frame.loc[ever, "purchased"] = (frame["step"] >= pair % 11)[ever].astype(float)
+    found = surveyed(frame, parameters, training={"mask_before_first_purchase": True})
+    assert found.serves == {
+        "Ever since": "every cell that counts in the training steps is a purchase",
+        "Once": "fewer than 50 purchases that count in the training steps",
+    }
+    unmasked = surveyed(frame, parameters, training={"mask_before_first_purchase": False})
+    assert unmasked.serves == {}
+
+
+def test_a_sample_handed_over_is_held_no_longer(frame, parameters):
+    found = surveyed(frame, parameters)
+    sample = found.hand_over_sample()
+    assert len(sample) == 400
+    numbers = weakref.ref(sample.temporal_continuous)
+    del sample
+    gc.collect()
+    assert numbers() is None
+
+
+def test_parameters_of_a_category_that_does_not_exist(parameters, caplog):
+    frame = Retailer({"Bakery": 30, "Meat": 30}, windows=3).frame()
+    frame = frame[(frame["category"] == "Bakery") | (frame["window"] == 1)]
+    only = {"training": {"max_epochs": 1}}
+    misspelt = changed(parameters, by_category={"Bakery": only, "Meat": only, "Bakerey": only})
+    for window in (2, 1, 0):
+        groups = FeatureGroups.from_json(GROUPS)
+        survey(as_table(frame), groups, window, ["Bakery"], misspelt, 1)
+    told = [record.message for record in caplog.records if "by_category" in record.message]
+    assert told == [
+        "modelling.by_category names 'Bakerey', which features does not hold; it holds "
+        "'Bakery', 'Meat'"
+    ]

@@ -11,11 +11,19 @@ from promo_kedro.errors import InputError
 from promo_kedro.pipelines.modelling.inputs import Inputs
 from promo_kedro.pipelines.modelling.parameters import TreesParameters
 from promo_kedro.pipelines.modelling.training import Lesson
-from promo_kedro.pipelines.modelling.trees import Cells, Trees, fit_trees
+from promo_kedro.pipelines.modelling.trees import Cells, Trees, counted_cells, fit_trees
 
 TRAINING = 6
 PARAMETERS = TreesParameters(
-    rounds=60, stop_patience=10, learning_rate=0.2, min_rows_in_leaf=20, level_smoothing=1.0
+    rounds=60,
+    stop_patience=10,
+    learning_rate=0.2,
+    leaves=15,
+    min_rows_in_leaf=20,
+    feature_share=0.6,
+    row_share=0.8,
+    l2=10.0,
+    level_smoothing=1.0,
 )
 
 
@@ -214,3 +222,15 @@ def test_without_the_openmp_library_the_user_is_told(monkeypatch, fitted):
     monkeypatch.setattr(builtins, "__import__", broken)
     with pytest.raises(InputError, match="Install the system library libgomp1"):
         fit_trees(lesson, PARAMETERS, 1, 3)
+
+
+def test_cells_that_count_are_found_in_stretches(monkeypatch):
+    monkeypatch.setattr("promo_kedro.pipelines.modelling.trees.ROWS_AT_ONCE", 7)
+    lesson, _, _ = exclusive_or(50)
+    masked = np.random.default_rng(1).integers(0, 2, (50, TRAINING)).astype(np.float32)
+    lesson = replace(lesson, counted=torch.from_numpy(masked))
+    rows, steps = counted_cells(lesson)
+    expected = np.nonzero(lesson.counted.numpy())
+    np.testing.assert_array_equal(rows, expected[0])
+    np.testing.assert_array_equal(steps, expected[1])
+    assert (rows.dtype, steps.dtype) == (np.int32, np.int16)

@@ -30,20 +30,25 @@ def make_lesson(
         history: Steps that one output sees.
     """
     training, validation = items.positions("train"), int(items.positions("validation")[-1])
-    counted = np.ones((len(items), len(training)), np.float32)
-    if mask_before_first_purchase:
-        counted[before_first_purchase(items.purchased[:, training])] = 0
+    counted = cells_that_count(items.purchased[:, training], mask_before_first_purchase)
     deciders = ~are_calibrators(items.customer_id, calibration_share)
     return Lesson(
         name=name,
         inputs=inputs.steps(0, validation + 1),
         purchased=torch.from_numpy(items.purchased[:, : validation + 1]),
-        counted=torch.from_numpy(counted),
+        counted=torch.from_numpy(counted.astype(np.float32)),
         deciders=torch.from_numpy(np.flatnonzero(deciders)),
         training_steps=len(training),
         validation_step=validation,
         history=history,
     )
+
+
+def cells_that_count(purchased: Array, mask_before_first_purchase: bool) -> Array:
+    """Mark the training cells (n, training steps) that count in the loss."""
+    if mask_before_first_purchase:
+        return ~before_first_purchase(purchased)
+    return np.ones(purchased.shape, bool)
 
 
 def before_first_purchase(purchased: Array) -> Array:

@@ -1,13 +1,15 @@
 """A first look at every category of a window: its levels, a sample, whether it stands alone."""
 
+import logging
 from dataclasses import dataclass, replace
 
 import ibis
 import numpy as np
 
 from promo_kedro.errors import InputError
+from promo_kedro.pipelines.modelling.lessons import cells_that_count
 from promo_kedro.pipelines.modelling.parameters import ModellingParameters
-from promo_kedro.pipelines.modelling.reading import read_consumer_items
+from promo_kedro.pipelines.modelling.reading import read_consumer_items, windows_and_categories
 from promo_kedro.pipelines.modelling.roles import are_calibrators
 from promo_kedro.pipelines.modelling.seeds import seed_for
 from promo_kedro.pipelines.modelling.tensors import (
@@ -19,8 +21,10 @@ from promo_kedro.pipelines.modelling.tensors import (
 from promo_kedro.pipelines.modelling.vocabulary import Vocabulary
 from promo_kedro.types import Table
 
+logger = logging.getLogger(__name__)
 
-@dataclass(frozen=True)
+
+@dataclass
 class Survey:
     """What the models of a window share.
 
@@ -38,6 +42,12 @@ class Survey:
     serves: dict[str, str]
     kept: dict[str, ConsumerItems]
 
+    def hand_over_sample(self) -> ConsumerItems:
+        """Return the sample and hold it no longer: its memory is free after the pooled model."""
+        sample = self.sample
+        del self.sample
+        return sample
+
 
 def survey(
     features: Table,
@@ -52,6 +62,7 @@ def survey(
     Raises:
         InputError: Nothing at all was bought in the training steps.
     """
+    _warn_of_unknown_categories(features, window, parameters)
     quotas = _quotas(features, window, parameters.pooled.max_consumer_items)
     memory_gb = parameters.compute.memory_gb
     parts: list[ConsumerItems] = []
@@ -70,6 +81,7 @@ def survey(
         elif sum(held.gigabytes for held in kept.values()) + items.gigabytes <= memory_gb:
             kept[category] = items
     sample = pool(parts)
+    del parts
     if sample.positives("train") == 0:
         raise InputError(
             f"features, window {window}: column purchased holds no purchase in any training step; "
@@ -88,12 +100,13 @@ def survey(
 def cannot_stand_alone(items: ConsumerItems, parameters: ModellingParameters) -> str:
     """Say why a category is left to the pooled model; empty when it can stand alone."""
     needed = parameters.pooled.min_positives
-    positives = items.positives("train")
-    cells = len(items) * len(items.positions("train"))
-    if positives < needed:
-        return f"fewer than {needed} purchases in the training steps"
-    if positives == cells:
-        return "every cell of the training steps is a purchase"
+    purchased = items.purchased[:, items.positions("train")]
+    masked = parameters.training.mask_before_first_purchase
+    counted = purchased[cells_that_count(purchased, masked)]
+    if counted.sum() < needed:
+        return f"fewer than {needed} purchases that count in the training steps"
+    if counted.all():
+        return "every cell that counts in the training steps is a purchase"
     decide = ~are_calibrators(items.customer_id, parameters.roles.calibration_share)
     validation = items.purchased[decide][:, items.positions("validation")]
     if len(np.unique(validation)) < 2:
@@ -121,3 +134,23 @@ def _vocabularies(items: ConsumerItems) -> dict[str, Vocabulary]:
     training = items.positions("train")
     columns = {**items.static_categorical, **items.temporal_categorical}
     return {name: Vocabulary.fit(feature, training) for name, feature in columns.items()}
+
+
+def _warn_of_unknown_categories(
+    features: Table, window: int, parameters: ModellingParameters
+) -> None:
+    """Say once, in the oldest window, which categories with parameters of their own do not exist.
+
+    No error: what ``features`` is made of may have been narrowed to some categories.
+    """
+    if not parameters.by_category:
+        return
+    found = windows_and_categories(features)
+    known = {category for categories in found.values() for category in categories}
+    unknown = sorted(set(parameters.by_category) - known)
+    if unknown and window == max(found):
+        logger.warning(
+            "modelling.by_category names %s, which features does not hold; it holds %s",
+            ", ".join(map(repr, unknown)),
+            ", ".join(map(repr, sorted(known))),
+        )

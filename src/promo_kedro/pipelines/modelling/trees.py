@@ -175,9 +175,14 @@ def fit_trees(lesson: Lesson, parameters: TreesParameters, threads: int | None, 
 
 
 def counted_cells(lesson: Lesson) -> tuple[Array, Array]:
-    """Return consumer-items and steps (m,) of the training cells that count in the loss."""
-    rows, steps = np.nonzero(lesson.counted.numpy() > 0)
-    return rows, steps
+    """Return consumer-items (int32) and steps (int16) of the training cells that count, (m,)."""
+    counted = lesson.counted.numpy()
+    rows, steps = [np.empty(0, np.int32)], [np.empty(0, np.int16)]
+    for at in stretches(len(counted)):
+        its_rows, its_steps = np.nonzero(counted[at] > 0)
+        rows.append((its_rows + at.start).astype(np.int32))
+        steps.append(its_steps.astype(np.int16))
+    return np.concatenate(rows), np.concatenate(steps)
 
 
 def load_lightgbm() -> Any:
