@@ -12,15 +12,18 @@ import cutoffs
 import pandas as pd
 import scaling
 import throughput
-from contest.cells import PeerPlan, candidate_names, rows_of_cell, windows_made
+from contest.cells import PeerPlan, rows_of_cell, windows_made
 from contest.goals import cells_lost_first, goals, goals_table, trees_of
 from contest.peer_runs import PEERS, install
-from contest.project_runs import PROJECT, ProjectRun
+from contest.project_runs import ONLY_HERE, PROJECT, ProjectRun, parameters_in
 from contest.scores import scored
-from contest.tuning import parameters_in, tuned_network, tuned_trees
+from contest.tuning import tuned_network, tuned_trees
 from omegaconf import OmegaConf
 
-SIMULATED, OWN = "simulated", "own"
+from promo_kedro.pipelines.modelling.parameters import ModellingParameters
+from promo_kedro.pipelines.thresholding.parameters import ThresholdingParameters
+
+SIMULATED = "simulated"
 SCORES = [
     "log_loss",
     "skill_prevalence",
@@ -44,9 +47,9 @@ def arguments() -> argparse.Namespace:
     add("--consumers", type=int, default=200, help="of the simulated retailer")
     add("--seeds", type=int, nargs="+", default=[1, 2, 3])
     add("--windows", type=int, default=3)
-    add("--raw-dir", type=Path, help="also your own tables, such as ../shared/data/online_retail")
+    add("--raw-dir", type=Path, nargs="+", default=[], help="folders of your own tables, as well")
     add("--max-epochs", type=int, help="of all networks; the configuration's when not given")
-    add("--trials", type=int, default=0, help="of each search, ours and LightGBM's; 0: none")
+    add("--trials", type=int, default=8, help="of each search, ours and LightGBM's; 0: none")
     add("--threads", type=int, default=os.cpu_count() or 1)
     add("--peers", type=Path, default=PROJECT / ".peers", help="environment, made when absent")
     add("--peer-names", nargs="*", default=list(PEERS), choices=list(PEERS))
@@ -57,6 +60,11 @@ def arguments() -> argparse.Namespace:
     add("--large", action="store_true", help="scaling up to a million consumer-items")
     add("--by-category", action="store_true", help="print every category's scores too")
     asked = parser.parse_args()
+    names = [SIMULATED, *(folder.resolve().name for folder in asked.raw_dir)]
+    if len(set(names)) < len(names):
+        parser.error(f"--raw-dir: folders need names of their own, none of them {SIMULATED}")
+    if asked.env == ONLY_HERE:
+        parser.error(f"conf/{ONLY_HERE} takes no part in the benchmark")
     if not (PROJECT / "conf" / asked.env).is_dir():
         parser.error(f"there is no configuration conf/{asked.env}; --env=base is the default one")
     return asked
@@ -82,17 +90,24 @@ def main() -> None:
         show("Cost against consumer-items", scale)
     if scores is None:
         scores = pd.DataFrame(columns=["data", "seed", "window", "candidate", *SCORES])
-    network = asked.network or next(iter(parameters_in(PROJECT / "conf", asked.env).recipes))
-    judged = goals(scores, network, speed, seconds, scale)
+    judged = goals(scores, network_of(asked), speed, seconds, scale, asked.trials)
     show("Goals", goals_table(judged))
+
+
+def network_of(asked: argparse.Namespace) -> str:
+    """Return the recipe that is judged as our network alone."""
+    if asked.network:
+        return str(asked.network)
+    raced = parameters_in(PROJECT / "conf", asked.env)
+    return next(iter(ModellingParameters.model_validate(raced["modelling"]).recipes))
 
 
 def race(asked: argparse.Namespace, interpreter: Path | None) -> pd.DataFrame:
     """Run all cells, print them as they come, and return the scores over all categories."""
     found = []
     for seed in asked.seeds:
-        for data in [SIMULATED, *([OWN] if asked.raw_dir else [])]:
-            found.append(race_seed(asked, interpreter, data, seed))
+        for raw_dir in [None, *asked.raw_dir]:
+            found.append(race_seed(asked, interpreter, raw_dir, seed))
     every = pd.concat(found, ignore_index=True)
     every.to_csv(asked.folder / "scores.csv", index=False)
     scores = every[every["category"] == "All"]
@@ -112,10 +127,11 @@ def race(asked: argparse.Namespace, interpreter: Path | None) -> pd.DataFrame:
 
 
 def race_seed(
-    asked: argparse.Namespace, interpreter: Path | None, data: str, seed: int
+    asked: argparse.Namespace, interpreter: Path | None, raw_dir: Path | None, seed: int
 ) -> pd.DataFrame:
-    """Make one seed's world, train in it, and score all its windows."""
-    run = prepared(asked, data, seed)
+    """Make one seed's world (or read tables), train in it, and score all its windows."""
+    data = raw_dir.resolve().name if raw_dir else SIMULATED
+    run = prepared(asked, data, raw_dir, seed)
     print(f"{data}, seed {seed}: training", flush=True)
     cost = run.run("modelling")
     print(f"{data}, seed {seed}: {cost.seconds:.0f} s, {cost.peak_gb:.2f} GB", flush=True)
@@ -127,11 +143,12 @@ def race_seed(
 
 
 def race_cell(run: ProjectRun, window: int, plan: PeerPlan, seed: int) -> pd.DataFrame:
-    """Score one window, over all categories and in each; print the former."""
+    """Score one window, over all categories and in each; print the former scores."""
     rows, costs = rows_of_cell(run, window, plan, seed)
-    names = candidate_names(rows)
+    thresholding = ThresholdingParameters.model_validate(run.parameters()["thresholding"])
     spent = pd.DataFrame.from_dict(costs, orient="index", columns=COSTS)
-    whole = scored(rows, names).join(spent, on="candidate").assign(category="All")
+    scores = scored(rows, thresholding).join(spent, on="candidate")
+    whole = scores[scores["category"] == "All"]
     head = whole.iloc[0]
     show(
         f"{run.folder.name}, window {window}: {head['rows']:,} rows, {head['positives']:,} "
@@ -139,23 +156,21 @@ def race_cell(run: ProjectRun, window: int, plan: PeerPlan, seed: int) -> pd.Dat
         f"{min(plan.consumer_items, len(rows)):,} consumer-items",
         whole.sort_values("log_loss", ascending=False)[["candidate", *SCORES, *COSTS]],
     )
-    by_category = [
-        scored(part, names).assign(category=category) for category, part in rows.groupby("category")
-    ]
-    return pd.concat([whole, *by_category], ignore_index=True).assign(window=window)
+    return scores
 
 
-def prepared(asked: argparse.Namespace, data: str, seed: int) -> ProjectRun:
+def prepared(asked: argparse.Namespace, data: str, raw_dir: Path | None, seed: int) -> ProjectRun:
     """Make the features of one seed, and tune on its oldest window where asked to."""
     folder = asked.folder.absolute() / f"{data}-seed-{seed}"
-    raw_dir = folder / "raw" if data == SIMULATED else asked.raw_dir.absolute()
-    run = ProjectRun(folder, raw_dir, asked.env, asked.threads)
+    tables = raw_dir.absolute() if raw_dir else folder / "raw"
+    run = ProjectRun(folder, tables, asked.env, asked.threads)
+    compute = {"accelerator": "cpu", "threads": asked.threads, "tree_threads": asked.threads}
     changes = OmegaConf.create(
         {
             "seed": seed,
             "simulation": {"consumers": asked.consumers},
             "data_engineering": {"panel": {"windows": asked.windows}},
-            "modelling": {"compute": {"accelerator": "cpu", "threads": asked.threads}},
+            "modelling": {"compute": compute},
         }
     )
     if asked.max_epochs:
@@ -163,7 +178,7 @@ def prepared(asked: argparse.Namespace, data: str, seed: int) -> ProjectRun:
             changes, {"modelling": {"training": {"max_epochs": asked.max_epochs}}}
         )
     run.configure(changes)
-    if data == SIMULATED:
+    if raw_dir is None:
         run.run("simulation")
     run.run("data_engineering")
     if asked.trials:

@@ -9,19 +9,21 @@ import pandas as pd
 
 from contest.calibrated import calibrated
 from contest.memory import CommandError
-from contest.peer_runs import PEERS, PeerSettings, ask_peer, write_feed
+from contest.peer_runs import PeerSettings, ask_peer, write_feed
 from contest.pooled_trees import NAME as TREES
 from contest.pooled_trees import fit_pooled_trees
 from contest.project_runs import ProjectRun
 from contest.truth import true_probabilities
 from contest.tuning import parameters_of
 from contest.window_data import WindowData, read_window
+from promo_kedro.pipelines.evaluation.comparison import side_by_side
 from promo_kedro.pipelines.modelling.parameters import ModellingParameters
 from promo_kedro.types import Array
 
 KEYS = ["customer_id", "item_id"]
 SMALLEST_BATCH = 16
-IN_USE = "in_use"
+POOLED = "pooled"
+CANDIDATES = "candidate_probabilities"
 
 
 @dataclass(frozen=True)
@@ -43,35 +45,28 @@ class PeerPlan:
 
 def windows_made(run: ProjectRun) -> list[int]:
     """Return the windows that the data could fill."""
-    table = _candidates_table(run)
+    table = _output(run, CANDIDATES)
     return sorted(int(window) for window in table["window"].unique())
 
 
-def _candidates_table(run: ProjectRun) -> pd.DataFrame:
-    return pd.read_parquet(run.data_dir / "07_model_output" / "candidate_probabilities.parquet")
+def complete(table: pd.DataFrame) -> pd.DataFrame:
+    """Keep the candidates that answered every row; say which ones did not.
 
-
-def candidates_of(run: ProjectRun, window: int) -> pd.DataFrame:
-    """Return the project's own candidates at the test step, a column each.
-
-    A category that the pooled model serves has no recipe and no stack of its own. What serves
-    there, ``in_use``, stands in for them, as it does for a user.
+    So all are scored on the same rows, and nobody is credited with another's answers.
     """
-    table = _candidates_table(run)
-    table = table[(table["window"] == window) & (table["split"] == "test")]
-    wide = table.pivot(
-        index=[*KEYS, "category", "purchased"], columns="candidate", values="probability"
-    )
-    whole = wide.apply(lambda column: column.fillna(wide[IN_USE]))
-    return whole.reset_index().rename_axis(columns=None)
+    lacking = table.isna().sum()
+    for name, count in lacking[lacking > 0].items():
+        print(f"{name}: no answer for {count:,} of {len(table):,} rows, so it is left out")
+    return table.loc[:, lacking == 0]
 
 
 def fit_costs(run: ProjectRun, window: int, series: int) -> dict[str, dict[str, float]]:
-    """Return what training our recipes took: seconds of all epochs of all categories."""
+    """Return what training our networks took: seconds of all epochs of all categories."""
     history = pd.read_parquet(run.data_dir / "08_reporting" / "training_history.parquet")
     history = history[history["window"] == window]
-    seconds = history.groupby("recipe")["seconds"].sum()
-    return {
+    pooled = history["category"] == POOLED
+    seconds = history[~pooled].groupby("recipe")["seconds"].sum()
+    return {POOLED: {"fit_seconds": history.loc[pooled, "seconds"].sum()}} | {
         name: {"fit_seconds": spent, "series_per_second": series / spent}
         for name, spent in seconds.items()
     }
@@ -115,10 +110,14 @@ def rows_of_cell(
 ) -> tuple[pd.DataFrame, dict[str, dict[str, float]]]:
     """Return every candidate's probabilities side by side, and what each one cost.
 
-    Only consumer-items that every candidate answered are kept, so that all are scored on the
-    same rows.
+    The table is that of the evaluation's ``side_by_side``, with the candidates of the benchmark.
     """
-    rows = candidates_of(run, window).drop(columns=TREES, errors="ignore")  # made anew, with costs
+    candidates, in_use = (
+        table[table["window"] == window]
+        for table in (_output(run, CANDIDATES), _output(run, "purchase_probabilities"))
+    )
+    candidates = candidates[candidates["candidate"] != TREES]  # made anew, with costs
+    rows = side_by_side(candidates, in_use, true_probabilities(run, in_use, seed))
     costs = fit_costs(run, window, len(rows))
     parameters = parameters_of(run)
     data = read_window(run.data_dir, window, parameters)
@@ -126,19 +125,11 @@ def rows_of_cell(
     answers[TREES], costs[TREES] = fit_pooled_trees(data, parameters, run.threads, seed)
     for name, probability, spent in ask_peers(run, window, data, plan, seed):
         answers[name], costs[name] = probability, spent
-    rows = rows.merge(answers, on=KEYS, validate="one_to_one")
-    truth = true_probabilities(run.raw_dir, window, seed)
-    if truth is not None:
-        rows = rows.merge(truth, on=KEYS, validate="one_to_one")
-    whole = rows.dropna()
-    if len(whole) < len(rows):
-        print(f"window {window}: {len(rows) - len(whole)} rows lack an answer and are left out")
-    return whole, costs
+    return complete(rows.join(answers.set_index(KEYS), on=KEYS, validate="one_to_one")), costs
 
 
-def candidate_names(rows: pd.DataFrame) -> list[str]:
-    """Return the columns that are candidates."""
-    return [name for name in rows.columns if name not in (*KEYS, "category", "purchased")]
+def _output(run: ProjectRun, name: str) -> pd.DataFrame:
+    return pd.read_parquet(run.data_dir / "07_model_output" / f"{name}.parquet")
 
 
 def _learners(count: int, most: int, seed: int) -> Array:
@@ -157,7 +148,6 @@ def _settings(
 ) -> PeerSettings:
     """Give the peers our network's size and our recipe's rates."""
     network, training = parameters.network, parameters.training
-    assert set(plan.names) <= set(PEERS)
     return PeerSettings(
         kernel_size=network.kernel_size,
         dilations=list(network.dilations),

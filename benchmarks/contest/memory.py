@@ -84,10 +84,11 @@ def _children(process: int) -> list[int]:
 
 
 class MemoryWatch:
-    """The largest anonymous memory of this process while a block runs."""
+    """The largest anonymous memory of this process while a block runs, and what it held before."""
 
     def __enter__(self) -> "MemoryWatch":
-        self.peak_gb, self._ended = anonymous_gb(os.getpid()), threading.Event()
+        self.start_gb = self.peak_gb = anonymous_gb(os.getpid())
+        self._ended = threading.Event()
         self._watcher = threading.Thread(target=self._watch, daemon=True)
         self._watcher.start()
         return self

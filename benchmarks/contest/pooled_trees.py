@@ -30,6 +30,6 @@ def fit_pooled_trees(
     costs = {
         "fit_seconds": spent,
         "series_per_second": len(data.items) / spent,
-        "peak_gb": watch.peak_gb,
+        "peak_gb": watch.peak_gb - watch.start_gb,
     }
     return probability, costs

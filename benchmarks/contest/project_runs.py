@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kedro.config import OmegaConfigLoader
 from omegaconf import OmegaConf
 
 from contest.memory import Cost, run_measured
 
 PROJECT = Path(__file__).parents[2]
 ENVIRONMENT = "benchmark"
+ONLY_HERE = "local"
 
 
 @dataclass(frozen=True)
@@ -35,12 +37,12 @@ class ProjectRun:
         return self.folder / "data"
 
     def configure(self, changes: dict[str, Any]) -> None:
-        """Lay changes of parameters over the environment's."""
+        """Lay changes of parameters over the environment's; what is only local takes no part."""
         configuration = self.folder / "conf"
         shutil.rmtree(configuration, ignore_errors=True)
-        shutil.copytree(PROJECT / "conf", configuration)
+        shutil.copytree(PROJECT / "conf", configuration, ignore=shutil.ignore_patterns(ONLY_HERE))
         made = configuration / ENVIRONMENT
-        taken = configuration / self.environment
+        taken = PROJECT / "conf" / self.environment
         if taken.is_dir():
             shutil.copytree(taken, made)
         layers = [OmegaConf.load(path) for path in sorted(made.rglob("parameters*.yml"))]
@@ -49,6 +51,10 @@ class ProjectRun:
         made.mkdir(exist_ok=True)
         merged = OmegaConf.merge(*layers, OmegaConf.create(changes))
         OmegaConf.save(merged, made / "parameters.yml")
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the parameters that a run of the pipelines takes."""
+        return parameters_in(self.folder / "conf", ENVIRONMENT)
 
     def run(self, *pipelines: str) -> Cost:
         """Run pipelines; results already there are made anew."""
@@ -67,3 +73,15 @@ class ProjectRun:
             cwd=PROJECT,
             threads=self.threads,
         )
+
+
+def parameters_in(configuration: Path, environment: str) -> dict[str, Any]:
+    """Return the parameters of a folder of configuration."""
+    loader = OmegaConfigLoader(
+        str(configuration),
+        env=environment,
+        base_env="base",
+        default_run_env=ONLY_HERE,
+        merge_strategy={"parameters": "soft"},
+    )
+    return dict(loader["parameters"])

@@ -1,71 +1,61 @@
-"""Every candidate's scores on the same rows of one window's test step."""
+"""Every candidate's scores on the same rows of one window's test step, by the project's code."""
 
 import numpy as np
 import pandas as pd
 
-from promo_kedro.pipelines.evaluation.scores import (
-    calibration_error,
-    log_loss,
-    precision_recall_f1,
-    skill,
+from promo_kedro.pipelines.evaluation.comparison import (
+    TRUTH_OBSERVABLE,
+    TRUTH_WHOLE,
+    compare_candidates,
 )
-from promo_kedro.pipelines.thresholding.cutoffs import expected_f1_cutoffs
-from promo_kedro.types import Array
+from promo_kedro.pipelines.evaluation.cutoff_comparison import compare_cutoffs
+from promo_kedro.pipelines.thresholding.consumers import consumers_in_categories
+from promo_kedro.pipelines.thresholding.methods import cutoffs_by_method
+from promo_kedro.pipelines.thresholding.parameters import ThresholdingParameters
 
 CALIBRATION_BINS = 15
-REFERENCE, BEST_KNOWABLE = "personal_frequency", "truth_observable"
+METHOD = "expected_f1"
+OF_TRUTH = {"f1_of_truth": TRUTH_OBSERVABLE, "f1_of_whole": TRUTH_WHOLE}
 
 
-def scored(rows: pd.DataFrame, candidates: list[str]) -> pd.DataFrame:
+def scored(table: pd.DataFrame, thresholding: ThresholdingParameters) -> pd.DataFrame:
     """Score candidates.
 
     Args:
-        rows: One row per consumer-item: customer_id, category, purchased, and a column of
-            calibrated probabilities per candidate.
-        candidates: The columns to score.
+        table: As the evaluation's ``side_by_side`` returns it: one row per consumer-item, a
+            column of calibrated probabilities per candidate.
+        thresholding: How cut-offs are chosen.
 
     Returns:
-        One row per candidate.
+        One row per window, category (all of them together: All) and candidate.
     """
-    groups = rows.groupby(["customer_id", "category"], sort=False).ngroup().to_numpy()
-    purchased = rows["purchased"].to_numpy(float)
-    table = pd.DataFrame(
-        [{"candidate": name, **_scores(purchased, rows[name], groups)} for name in candidates]
-    ).set_index("candidate")
-    loss, f1 = table["log_loss"], table["f1_consumers"]
-    known = BEST_KNOWABLE in table.index
-    table["skill_truth"] = np.nan
-    table["f1_of_truth"] = f1 / f1[BEST_KNOWABLE] if known else np.nan
-    if known and REFERENCE in table.index:
-        table["skill_truth"] = (loss[REFERENCE] - loss) / (loss[REFERENCE] - loss[BEST_KNOWABLE])
-    return table.reset_index()
+    losses = compare_candidates(table, CALIBRATION_BINS)
+    losses = losses.rename(columns={"expected_calibration_error": "ece"})
+    choices = [
+        f1_scores(table, name, thresholding).assign(candidate=name)
+        for name in table.columns.drop("purchased")
+    ]
+    keys = ["window", "category", "candidate"]
+    scores = losses.merge(pd.concat(choices), on=keys, validate="one_to_one")
+    for column, truth in OF_TRUTH.items():
+        of_truth = scores[scores["candidate"] == truth].set_index(keys[:2])["f1_consumers"]
+        best = of_truth.reindex(pd.MultiIndex.from_frame(scores[keys[:2]])).to_numpy(float)
+        scores[column] = scores["f1_consumers"] / np.where(best > 0, best, np.nan)
+    return scores
 
 
-def _scores(purchased: Array, probability: pd.Series, groups: Array) -> dict[str, float]:
-    from sklearn.metrics import average_precision_score
+def f1_scores(
+    table: pd.DataFrame, candidate: str, thresholding: ThresholdingParameters
+) -> pd.DataFrame:
+    """Cut a candidate's probabilities as the thresholding does, and score the choice.
 
-    p = probability.to_numpy(float)
-    loss = log_loss(purchased, p)
-    chosen = p >= expected_f1_cutoffs(groups, p)[groups]
-    return {
-        "rows": len(p),
-        "positives": int(purchased.sum()),
-        "prevalence": float(purchased.mean()),
-        "log_loss": loss,
-        "skill_prevalence": skill(loss, log_loss(purchased, np.full(len(p), purchased.mean()))),
-        "average_precision": average_precision_score(purchased, p) if purchased.any() else np.nan,
-        "ece": calibration_error(purchased, p, CALIBRATION_BINS),
-        "f1_pooled": precision_recall_f1(purchased, chosen)["f1"],
-        "f1_consumers": mean_f1(purchased, chosen, groups),
-    }
-
-
-def mean_f1(purchased: Array, chosen: Array, groups: Array) -> float:
-    """Return the mean F1 of consumers in a category who bought something in it."""
-    hits, picked, bought = (
-        np.bincount(groups, weights) for weights in (purchased * chosen, chosen, purchased)
-    )
-    buyers = bought > 0
-    if not buyers.any():
-        return float("nan")
-    return float((2 * hits[buyers] / (picked[buyers] + bought[buyers])).mean())
+    Returns:
+        ``window``, ``category``, ``f1_pooled``, and ``f1_consumers``: the mean over consumers
+        who bought something of the category.
+    """
+    rows = table[["purchased"]].assign(probability=table[candidate], split="test").reset_index()
+    consumers = consumers_in_categories(rows, rows.head(0), thresholding.min_items)
+    cutoffs = cutoffs_by_method(consumers, rows, rows.head(0), [METHOD], thresholding)
+    scores = compare_cutoffs(rows, cutoffs, METHOD, thresholding.zero_division)
+    scores = scores.rename(columns={"f1": "f1_pooled", "mean_f1_buyers": "f1_consumers"})
+    return scores[["window", "category", "f1_pooled", "f1_consumers"]]

@@ -1,31 +1,33 @@
-"""What the simulated retailer knows of the step that is scored."""
+"""What the simulated retailer knows of the step that is scored, as the evaluation asks it."""
 
-from pathlib import Path
+import json
 
 import pandas as pd
 
+from contest.project_runs import ProjectRun
 from promo_kedro.datasets import TruthDataset
-from promo_kedro.world import restore_at
+from promo_kedro.pipelines.evaluation.nodes import ask_the_truth
+from promo_kedro.pipelines.evaluation.parameters import EvaluationParameters
 
-DRAWS = 20
 
+def true_probabilities(run: ProjectRun, in_use: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Return the true probabilities of a window's test step.
 
-def true_probabilities(raw_dir: Path, window: int, seed: int) -> pd.DataFrame | None:
-    """Return the true probabilities of the window's test step, or nothing without a truth.
+    A truth of other raw tables, or one without a step where the calendar has it, is refused, aloud.
+
+    Args:
+        run: The run, whose calendar says when the test step was.
+        in_use: The window's rows of ``purchase_probabilities``.
+        seed: Of the shocks over which the observable truth is averaged.
 
     Returns:
-        ``customer_id``, ``item_id``, ``truth`` (given the world's whole state) and
-        ``truth_observable`` (given what can be observed).
+        Rows with ``candidate`` and ``probability``; none without a truth.
     """
-    truth = TruthDataset(filepath=str(raw_dir / "truth.safetensors")).load()
-    if truth is None:
-        return None
-    world, offers = restore_at(truth, steps_back=window + 1)
-    pairs = pd.MultiIndex.from_product(
-        [world.customer_ids, world.item_ids], names=["customer_id", "item_id"]
-    )
-    columns = {
-        "truth": world.purchase_probability(offers).ravel(),
-        "truth_observable": world.observable_purchase_probability(offers, DRAWS, seed).ravel(),
-    }
-    return pd.DataFrame(columns, index=pairs).reset_index()
+    truth = TruthDataset(filepath=str(run.raw_dir / "truth.safetensors")).load()
+    calendar = pd.read_parquet(run.data_dir / "03_primary" / "calendar.parquet")
+    manifest = json.loads((run.data_dir / "03_primary" / "raw_manifest.json").read_text())
+    parameters = EvaluationParameters.model_validate(run.parameters()["evaluation"])
+    answers = ask_the_truth(truth, in_use, calendar, manifest, parameters, seed)
+    if truth is not None and answers.empty:
+        print(f"{run.raw_dir}: its truth belongs to other tables or dates and is left out")
+    return answers

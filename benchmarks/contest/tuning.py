@@ -4,35 +4,21 @@ Both are judged by the deciders' validation step of the oldest window made; no t
 """
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 import yaml
-from kedro.config import OmegaConfigLoader
 
-from contest.project_runs import ENVIRONMENT, ProjectRun
+from contest.project_runs import ProjectRun
 from contest.window_data import WindowData, oldest_window, read_window
 from promo_kedro.pipelines.modelling.parameters import ModellingParameters
 from promo_kedro.pipelines.modelling.search import search_trees
 
 
 def parameters_of(run: ProjectRun) -> ModellingParameters:
-    """Return the parameters that a run of the pipelines would take."""
-    return parameters_in(run.folder / "conf", ENVIRONMENT)
-
-
-def parameters_in(configuration: Path, environment: str) -> ModellingParameters:
-    """Return the parameters of a folder of configuration."""
-    loader = OmegaConfigLoader(
-        str(configuration),
-        env=environment,
-        base_env="base",
-        default_run_env="local",
-        merge_strategy={"parameters": "soft"},
-    )
-    return ModellingParameters.model_validate(loader["parameters"]["modelling"])
+    """Return the parameters of the models that a run of the pipelines would take."""
+    return ModellingParameters.model_validate(run.parameters()["modelling"])
 
 
 def tuned_trees(run: ProjectRun, trials: int, seed: int) -> dict[str, Any]:
@@ -47,11 +33,8 @@ def tuned_trees(run: ProjectRun, trials: int, seed: int) -> dict[str, Any]:
 def tuned_network(run: ProjectRun) -> dict[str, Any]:
     """Run the project's search and return what it found, as a change of parameters."""
     run.run("search")
-    found = sorted(run.data_dir.rglob("best_parameters*.yml"))
-    if not found:
-        raise FileNotFoundError(f"The search left no best_parameters*.yml in {run.data_dir}.")
-    found_text = found[-1].read_text()
-    changes: dict[str, Any] = yaml.safe_load(found_text)
+    found = (run.data_dir / "08_reporting" / "best_parameters.yml").read_text()
+    changes: dict[str, Any] = yaml.safe_load(found)
     return changes
 
 

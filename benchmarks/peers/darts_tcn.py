@@ -52,7 +52,6 @@ def build(settings: Settings, length: int, clock: EpochClock) -> TCNModel:
         num_filters=settings.channels,
         num_layers=layers,
         dilation_base=base,
-        dropout=0.1,
         likelihood=BernoulliLikelihood(),
         optimizer_cls=Adam,
         optimizer_kwargs={"lr": settings.learning_rate, "weight_decay": settings.weight_decay},
