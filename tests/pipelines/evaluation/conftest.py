@@ -9,7 +9,7 @@ import pytest
 from promo_kedro.pipelines.evaluation.offer_value import value_of_policies
 from promo_kedro.pipelines.evaluation.parameters import EvaluationParameters
 
-CATEGORIES = ["Bakery", "Grocery", "Skin & Hair Care", "Tiny"]
+CATEGORIES = ["Bakery", "Grocery", "Skin & Hair Care", "Small, too", "Tiny"]
 RAW_HASH = "0f" * 32
 FIRST_CUSTOMER = 770_001
 
@@ -19,11 +19,11 @@ def _sigmoid(x):
 
 
 def make_run(categories=CATEGORIES, consumers=60, items=6, seed=1):
-    """Tables of one run. The last category has 4 consumers only."""
+    """Tables of one run. The last two categories have 4 consumers only."""
     rng = np.random.default_rng(seed)
     frames = []
     for place, category in enumerate(categories):
-        n = 4 if category == "Tiny" else consumers
+        n = 4 if category in ("Small, too", "Tiny") else consumers
         customer, item = np.meshgrid(np.arange(n), np.arange(items), indexing="ij")
         frames.append(
             pd.DataFrame(

@@ -172,7 +172,7 @@ def test_on_the_simulated_retailer_a_plan_that_is_today_is_worth_today(
     parameters = evaluation_parameters.model_copy(
         update={"horizons": evaluation_parameters.horizons[:1]}
     )
-    results = {"rows": [{"category": "Seafood", "consumers": 9}]}
+    results = {"rows": [{"window": 0, "category": "Seafood", "consumers": 9}]}
     value, document = nodes.value_offers(
         simulated_truth, plan, {"raw_data_hash": "same"}, results, parameters, 3
     )

@@ -99,6 +99,7 @@ def test_small_categories_have_no_figures(page):
     for row in scores:
         assert set(re.findall(r"<td>([^<]*)</td>", row)) <= {"Tiny", "–"}
     assert "fewer than 10 consumers have no" in page
+    assert "Hidden are Small, too; Tiny." in page
 
 
 def test_it_compares_with_simpler_models(page):
@@ -124,9 +125,9 @@ def test_the_log_compares_the_cutoffs_on_one_screen(documents):
     assert len({len(line) for line in lines}) == 1
     assert len(lines[0]) <= 160 - len("[11/22/25 17:09:04] INFO     ") - len(" nodes.py:1000")
     assert [line.split("  ")[0] for line in lines[2:]] == ["expected F1*", "one per category"]
-    # 3 categories of 60 consumers and one of 4 of them
+    # 3 categories of 60 consumers and two of 4 of them
     assert lines[2].split()[2] == "60"
-    assert lines[2].split()[4] == "184"
+    assert lines[2].split()[4] == "188"
 
 
 def test_the_spread_over_windows_is_shown_where_there_are_two(page):
@@ -170,7 +171,7 @@ def test_rows_set_aside_are_counted_by_reason(rejected):
 
 
 def test_the_logged_table_is_aligned_and_ends_with_the_total(documents):
-    lines = results_text(documents[0]["rows"], {"Tiny"}).splitlines()
+    lines = results_text(documents[0]["rows"], {"Small, too", "Tiny"}).splitlines()
     assert len({len(line) for line in lines}) == 1
     assert lines[-1].startswith("All ")
     tiny = next(line for line in lines if line.startswith("Tiny"))

@@ -118,7 +118,7 @@ def test_elasticities_that_are_not_identified_do_not_dilute_the_mean():
 def test_a_falling_curve_has_no_goodness_of_fit(made_up_run):
     fit = goodness_of_fit(made_up_run.elasticity_curves, "observed")
     assert "Grocery" not in fit
-    assert fit["All"] == pytest.approx(np.mean([0.6, 0.7, 0.75]))
+    assert fit["All"] == pytest.approx(np.mean([0.6, 0.7, 0.75, 0.8]))
 
 
 def test_labels_that_are_missing_on_the_test_step_are_refused(made_up_run):

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from promo_kedro.pipelines.evaluation.table1 import TOTAL
 from promo_kedro.types import DataFrame
 
 Row = dict[str, Any]
@@ -12,8 +13,26 @@ _ALWAYS_SHOWN = frozenset(
 
 
 def small_categories(rows: list[Row], min_consumers: int) -> set[str]:
-    """Categories with fewer consumers than that in any window of `model_results`."""
-    return {row["category"] for row in rows if row["consumers"] < min_consumers}
+    """Categories that are not shown.
+
+    They have fewer consumers than that in any window of `model_results`. Where one alone would be
+    hidden in a window, the next smallest there is hidden as well: the total minus the categories
+    that are shown would give the one back.
+    """
+    hidden = {row["category"] for row in rows if row["consumers"] < min_consumers}
+    windows: dict[int, dict[str, int]] = {}
+    for row in rows:
+        if row["category"] != TOTAL:
+            windows.setdefault(row["window"], {})[row["category"]] = row["consumers"]
+    while alone := [sizes for sizes in windows.values() if _one_alone(sizes, hidden)]:
+        shown = set(alone[0]) - hidden
+        hidden.add(min(shown, key=lambda category: (alone[0][category], category)))
+    return hidden
+
+
+def _one_alone(sizes: dict[str, int], hidden: set[str]) -> bool:
+    """Whether exactly one category is hidden, and others are not."""
+    return len(sizes) > 1 and len(hidden & set(sizes)) == 1
 
 
 def suppress(rows: list[Row], hidden: set[str]) -> list[Row]:
