@@ -1,8 +1,10 @@
 import json
+from pathlib import Path
 
 import ibis
 import pandas as pd
 import pytest
+import yaml
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 from pydantic import ValidationError
@@ -35,6 +37,15 @@ def test_the_parameters_file_and_the_defaults_agree(base_parameters):
 def test_parameters_out_of_bounds_are_refused(wrong):
     with pytest.raises(ValidationError):
         EvaluationParameters(**wrong)
+
+
+def test_the_folder_for_people_has_no_table_that_names_consumers_or_small_categories():
+    base = Path(__file__).parents[3] / "conf" / "base"
+    entries = {}
+    for pipeline in ("modelling", "evaluation"):
+        entries |= yaml.safe_load((base / pipeline / "catalog.yml").read_text())
+    for name in ("training_history", "feature_importance", "true_probabilities"):
+        assert "/07_model_output/" in entries[name]["filepath"]
 
 
 def test_only_scoring_nodes_read_the_truth():
