@@ -1,9 +1,10 @@
-"""Cost against consumer-items: reading, one epoch of training, and scoring.
+"""Cost against consumer-items: reading, fitting a model in one epoch, and predicting.
 
 Run it from the project's root: ``python benchmarks/scaling.py [--large]``.
 
-A random table ``features`` is streamed from Parquet by the project's own reader. Each size is a
-process of its own, whose anonymous memory is watched from outside.
+A random table ``features`` is streamed from Parquet through the project's own functions; fitting
+includes checkpoints and calibration, and predicting reads the table again. Each size is a process
+of its own, whose anonymous memory is watched from outside.
 """
 
 import argparse
@@ -11,11 +12,12 @@ import json
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
 import ibis
-import numpy as np
 import pandas as pd
 from contest.memory import MemoryWatch, run_measured
 
@@ -64,60 +66,51 @@ def write_features(consumer_items: int, folder: Path) -> None:
 
 
 def cost_of_one(folder: Path, memory_gb: float) -> dict[str, float]:
-    """Read, encode, train one epoch and score in this process."""
-    from contest.our_network import draw
+    """Read, fit a category's model in one epoch, and predict, all by the project's own route."""
     from contest.window_data import fit_vocabularies
 
-    from promo_kedro.pipelines.modelling.encoding import encode
-    from promo_kedro.pipelines.modelling.lessons import make_lesson
-    from promo_kedro.pipelines.modelling.parameters import ComputeParameters, TrainingParameters
+    from promo_kedro.datasets import CheckpointsDataset
+    from promo_kedro.pipelines.modelling.fitting import fit_model
+    from promo_kedro.pipelines.modelling.parameters import ModellingParameters
+    from promo_kedro.pipelines.modelling.prediction import predict
+    from promo_kedro.pipelines.modelling.purchase_model import key, saved_models
     from promo_kedro.pipelines.modelling.reading import read_consumer_items
+    from promo_kedro.pipelines.modelling.recipes import Common
     from promo_kedro.pipelines.modelling.tensors import FeatureGroups
-    from promo_kedro.pipelines.modelling.training import fit_network, reproducible
 
-    clock, seconds, peaks = time.perf_counter, {}, {}
-    with MemoryWatch() as watch:
-        started = clock()
-        connection = ibis.duckdb.connect(memory_limit="2GB")
-        features = connection.read_parquet(f"{folder}/*/*/*.parquet", hive_partitioning=True)
-        named = FeatureGroups.from_json(groups())
-        items = read_consumer_items(features, named, 0, CATEGORY, memory_gb=memory_gb)
-        connection.disconnect()
-        inputs = encode(items, named, fit_vocabularies(items, named))
-        seconds["read"], peaks["read"] = clock() - started, watch.peak_gb
-    lesson = make_lesson(
-        CATEGORY,
-        items,
-        inputs,
-        mask_before_first_purchase=True,
-        calibration_share=0.5,
-        history=items.purchased.shape[1],
+    named = FeatureGroups.from_json(groups())
+    parameters = ModellingParameters.model_validate(
+        {
+            "training": {"max_epochs": 1, "start": "scratch"},
+            "compute": {"accelerator": "cpu", "threads": 1, "memory_gb": memory_gb},
+        }
     )
-    compute = ComputeParameters(accelerator="cpu", threads=1)
-    training = TrainingParameters(max_epochs=1)
-    with MemoryWatch() as watch, reproducible(1, compute):
-        network = draw("ours", inputs, 3, [1, 2, 4], 48)
-        started = clock()
-        fit_network(network, lesson, training, compute)
-        seconds["train"], peaks["train"] = clock() - started, watch.peak_gb
+    checkpoints = CheckpointsDataset(path=str(folder.parent / "checkpoints")).load()
+    connection = ibis.duckdb.connect(memory_limit="2GB")
+    features = connection.read_parquet(f"{folder}/*/*/*.parquet", hive_partitioning=True)
+
+    costs: dict[str, float] = {}
+    with _measured("read", costs):
+        items = read_consumer_items(features, named, 0, CATEGORY, memory_gb=memory_gb)
+    with _measured("train", costs):
+        levels = fit_vocabularies(items, named)
+        common = Common(0, named, levels, parameters, 1, checkpoints, {})
+        model = fit_model(CATEGORY, items, common, CATEGORY)
+    del items
+    with _measured("score", costs):
+        saved = saved_models({key(0, CATEGORY): model}, "random")
+        predict(saved, features, parameters.compute)
+    return costs
+
+
+@contextmanager
+def _measured(part: str, costs: dict[str, float]) -> Iterator[None]:
+    """Add the seconds and the largest memory of some work to the costs."""
+    started = time.perf_counter()
     with MemoryWatch() as watch:
-        started = clock()
-        _score(network, inputs, compute.prediction_batch_size)
-        seconds["score"], peaks["score"] = clock() - started, watch.peak_gb
-    return {f"{part}_seconds": value for part, value in seconds.items()} | {
-        f"{part}_peak_gb": value for part, value in peaks.items()
-    }
-
-
-def _score(network, inputs, batch: int) -> np.ndarray:
-    import torch
-
-    scored = np.empty((len(inputs), 3), np.float32)
-    with torch.inference_mode():
-        for start in range(0, len(inputs), batch):
-            rows = slice(start, start + batch)
-            scored[rows] = network(inputs.rows(rows), last=3).numpy()
-    return scored
+        yield
+        costs[f"{part}_seconds"] = time.perf_counter() - started
+    costs[f"{part}_peak_gb"] = watch.peak_gb
 
 
 def measure(sizes: list[int], memory_gb: float, threads: int) -> pd.DataFrame:

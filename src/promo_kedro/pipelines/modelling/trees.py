@@ -2,6 +2,10 @@
 
 A row is a cell: a consumer-item in one step, with its static and that step's temporal features.
 What came before reaches the trees through the lagged and profile features alone.
+
+No copy of all cells as numbers is made, but LightGBM holds their bins in memory whatever
+``compute.memory_gb`` says, laid out by row and by column: with gradients and indices, about 3.5
+bytes per cell and feature (measured: 216 bytes per cell of 60 features).
 """
 
 import logging
