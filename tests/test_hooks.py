@@ -8,9 +8,9 @@ from kedro.framework.project import pipelines
 from kedro.io import DataCatalog
 from kedro.validation import DataValidationError
 
-from promo_kedro.datasets import JSONDataset
+from promo_kedro.datasets import CheckpointsDataset, JSONDataset
 from promo_kedro.errors import InputError, MissingRunError
-from promo_kedro.hooks import PlainErrors, Provenance, RuntimeParameters
+from promo_kedro.hooks import FinishedTraining, PlainErrors, Provenance, RuntimeParameters
 
 
 def context(tmp_path, **runtime_params):
@@ -96,3 +96,15 @@ def test_errors_written_for_the_user_come_without_what_surrounds_them():
     with pytest.raises(InputError, match="offer_percent"):
         PlainErrors().on_pipeline_error(DataValidationError("offer_percent: not in 0–100"))
     assert PlainErrors().on_pipeline_error(KeyError("a mistake of ours")) is None
+
+
+def test_checkpoints_stay_until_the_models_are_saved(tmp_path):
+    kept = tmp_path / "training_checkpoints"
+    catalog = DataCatalog({"training_checkpoints": CheckpointsDataset(path=str(kept))})
+    catalog.load("training_checkpoints").part("window=0/pooled", "f").save({"epoch": 1})
+    hook = FinishedTraining()
+    hook.after_catalog_created(catalog)
+    hook.after_dataset_saved("training_history")
+    assert list(kept.rglob("*.safetensors"))
+    hook.after_dataset_saved("purchase_models")
+    assert not kept.exists()

@@ -18,7 +18,15 @@ def parameters() -> ModellingParameters:
     return ModellingParameters.model_validate(
         {
             "network": {"channels": 12, "dense_units": [24, 16, 8]},
-            "training": {"batch_size": 32, "max_epochs": 6, "learning_rate": 5e-3},
+            "training": {
+                "start": "scratch",
+                "averaging": "none",
+                "batch_size": 32,
+                "max_epochs": 6,
+                "stop_patience": 4,
+                "plateau_patience": 1,
+                "learning_rate": 5e-3,
+            },
             "compute": {"accelerator": "cpu", "threads": 1, "tree_threads": 1},
             "pooled": {"min_positives": 50, "max_consumer_items": 900},
             "offer_grid": {"highest": 40, "spacing": 10},

@@ -60,7 +60,8 @@ def network_of(name="ours", seed=1, dropout=0.1):
 
 def recipe(**changes):
     basis = {"batch_size": 16, "min_batches": 1, "max_epochs": 4, "learning_rate": 0.01}
-    return TrainingParameters(**basis | {"swa_learning_rate": 0.005} | changes)
+    plain = {"start": "scratch", "averaging": "none", "stop_patience": 4, "plateau_patience": 1}
+    return TrainingParameters(**plain | basis | {"swa_learning_rate": 0.005} | changes)
 
 
 def fitted(network, lesson, training, compute=CPU, **more):
