@@ -23,7 +23,7 @@ from promo_kedro.types import Array
 KEYS = ["customer_id", "item_id"]
 SMALLEST_BATCH = 16
 POOLED = "pooled"
-CANDIDATES = "candidate_probabilities"
+CANDIDATES, IN_USE = "candidate_probabilities", "purchase_probabilities"
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class PeerPlan:
 
 def windows_made(run: ProjectRun) -> list[int]:
     """Return the windows that the data could fill."""
-    table = _output(run, CANDIDATES)
+    table = pd.read_parquet(run.file(CANDIDATES))
     return sorted(int(window) for window in table["window"].unique())
 
 
@@ -62,7 +62,7 @@ def complete(table: pd.DataFrame) -> pd.DataFrame:
 
 def fit_costs(run: ProjectRun, window: int, series: int) -> dict[str, dict[str, float]]:
     """Return what training our networks took: seconds of all epochs of all categories."""
-    history = pd.read_parquet(run.data_dir / "08_reporting" / "training_history.parquet")
+    history = pd.read_parquet(run.file("training_history"))
     history = history[history["window"] == window]
     pooled = history["category"] == POOLED
     seconds = history[~pooled].groupby("recipe")["seconds"].sum()
@@ -114,7 +114,7 @@ def rows_of_cell(
     """
     candidates, in_use = (
         table[table["window"] == window]
-        for table in (_output(run, CANDIDATES), _output(run, "purchase_probabilities"))
+        for table in map(pd.read_parquet, (run.file(CANDIDATES), run.file(IN_USE)))
     )
     candidates = candidates[candidates["candidate"] != TREES]  # made anew, with costs
     rows = side_by_side(candidates, in_use, true_probabilities(run, in_use, seed))
@@ -126,10 +126,6 @@ def rows_of_cell(
     for name, probability, spent in ask_peers(run, window, data, plan, seed):
         answers[name], costs[name] = probability, spent
     return complete(rows.join(answers.set_index(KEYS), on=KEYS, validate="one_to_one")), costs
-
-
-def _output(run: ProjectRun, name: str) -> pd.DataFrame:
-    return pd.read_parquet(run.data_dir / "07_model_output" / f"{name}.parquet")
 
 
 def _learners(count: int, most: int, seed: int) -> Array:

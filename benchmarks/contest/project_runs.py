@@ -56,6 +56,12 @@ class ProjectRun:
         """Return the parameters that a run of the pipelines takes."""
         return parameters_in(self.folder / "conf", ENVIRONMENT)
 
+    def file(self, dataset: str) -> Path:
+        """Return where the catalog keeps a dataset of this run."""
+        places = {"raw_dir": str(self.raw_dir), "data_dir": str(self.data_dir)}
+        catalog = _configuration(self.folder / "conf", ENVIRONMENT, places)["catalog"]
+        return Path(catalog[dataset]["filepath"])
+
     def run(self, *pipelines: str) -> Cost:
         """Run pipelines; results already there are made anew."""
         return run_measured(
@@ -77,11 +83,17 @@ class ProjectRun:
 
 def parameters_in(configuration: Path, environment: str) -> dict[str, Any]:
     """Return the parameters of a folder of configuration."""
-    loader = OmegaConfigLoader(
-        str(configuration),
+    return dict(_configuration(configuration, environment)["parameters"])
+
+
+def _configuration(
+    folder: Path, environment: str, places: dict[str, str] | None = None
+) -> OmegaConfigLoader:
+    return OmegaConfigLoader(
+        str(folder),
         env=environment,
         base_env="base",
         default_run_env=ONLY_HERE,
         merge_strategy={"parameters": "soft"},
+        runtime_params=places,
     )
-    return dict(loader["parameters"])

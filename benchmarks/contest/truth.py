@@ -23,9 +23,9 @@ def true_probabilities(run: ProjectRun, in_use: pd.DataFrame, seed: int) -> pd.D
     Returns:
         Rows with ``candidate`` and ``probability``; none without a truth.
     """
-    truth = TruthDataset(filepath=str(run.raw_dir / "truth.safetensors")).load()
-    calendar = pd.read_parquet(run.data_dir / "03_primary" / "calendar.parquet")
-    manifest = json.loads((run.data_dir / "03_primary" / "raw_manifest.json").read_text())
+    truth = TruthDataset(filepath=str(run.file("truth"))).load()
+    calendar = pd.read_parquet(run.file("calendar"))
+    manifest = json.loads(run.file("raw_manifest").read_text())
     parameters = EvaluationParameters.model_validate(run.parameters()["evaluation"])
     answers = ask_the_truth(truth, in_use, calendar, manifest, parameters, seed)
     if truth is not None and answers.empty:

@@ -33,7 +33,7 @@ def tuned_trees(run: ProjectRun, trials: int, seed: int) -> dict[str, Any]:
 def tuned_network(run: ProjectRun) -> dict[str, Any]:
     """Run the project's search and return what it found, as a change of parameters."""
     run.run("search")
-    found = (run.data_dir / "08_reporting" / "best_parameters.yml").read_text()
+    found = run.file("best_parameters").read_text()
     changes: dict[str, Any] = yaml.safe_load(found)
     return changes
 
