@@ -61,7 +61,7 @@ def test_it_says_how_the_model_came_about(cards):
     assert "Recipe `ours`: architecture ours; kernel size 3; dilations 1, 2, 4" in bakery
     assert "start pooled; mask before first purchase yes" in bakery
     assert "ours × 1.00 (the only member)" in bakery
-    assert "**Calibration.** beta (lowest loss on held-out consumers)" in bakery
+    assert "**Calibration.** beta: lowest loss. On the test step:\nlog loss 0." in bakery
     assert (
         "360 consumer-items, 8,640 cells of the training steps, 1,234 purchases in the training "
         "steps." in bakery
@@ -102,6 +102,27 @@ def test_limits_are_named(made_up_run, evaluation_parameters):
     assert "pooled over all categories answers" not in bakery
     positives = said.query("split == 'test' and category == 'Bakery'")["purchased"].sum()
     assert ("purchases only" in bakery) == (positives < 100)
+
+
+def test_a_response_that_ends_where_it_began_is_no_flat_one(made_up_run, evaluation_parameters):
+    answers = made_up_run.offer_response
+    humped = answers.assign(probability=0.1 + 0.1 * answers["offer_percent"].isin([10.0]))
+    cards = make_cards(made_up_run, evaluation_parameters, response=humped)
+    assert "hardly answers to the offer" not in cards
+
+
+def test_calibration_that_made_things_worse_is_a_limit(made_up_run, evaluation_parameters):
+    said = made_up_run.purchase_probabilities
+    bakery = said["category"] == "Bakery"
+    swapped = said.assign(
+        probability=said["raw_probability"].where(bakery, said["probability"]),
+        raw_probability=said["probability"].where(bakery, said["raw_probability"]),
+    )
+    cards = make_cards(made_up_run, evaluation_parameters, probabilities=swapped)
+    limits = section(cards, "Bakery").split("**Limits.**")[1]
+    assert "On the test step calibration raises the log loss from 0." in limits
+    limits = section(cards, "Skin & Hair Care").split("**Limits.**")[1]
+    assert "calibration raises the log loss" not in limits
 
 
 def test_cards_of_older_models_are_shown_as_far_as_they_go(made_up_run, evaluation_parameters):

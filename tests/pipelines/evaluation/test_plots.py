@@ -12,6 +12,7 @@ from promo_kedro.pipelines.evaluation.offer_value import empty_value
 from promo_kedro.pipelines.evaluation.plots_comparison import group_of, plot_model_comparison
 from promo_kedro.pipelines.evaluation.plots_elasticity import equation, plot_elasticity
 from promo_kedro.pipelines.evaluation.plots_importance import (
+    MEAN,
     plot_feature_importance,
     relative_increase,
 )
@@ -170,7 +171,11 @@ def test_training_history_has_a_colour_per_recipe_and_marks_the_epochs_that_were
     assert kept[:, 0].tolist() == [6, 7]
     assert kept[:, 1].tolist() == validation.get_ydata()[5:7].tolist()
     legend = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert legend == ["ours", "figure1", "training steps"]
+    assert legend == [
+        "validation loss of recipe ours",
+        "validation loss of recipe figure1",
+        "training loss",
+    ]
     assert other_recipe[0].get_color() != train.get_color() == validation.get_color()
     _draws_without_error(figure)
 
@@ -263,22 +268,24 @@ def test_every_candidates_skill_is_drawn(made_up_run):
     _draws_without_error(figure)
 
 
-def test_the_importance_is_relative_and_all_is_the_mean_where_it_is_not_there():
+def test_the_importance_is_relative_and_its_mean_stands_first():
     table = pd.DataFrame(
         {
             "window": 0,
             "category": ["Meat", "Meat", "Bakery", "Bakery"],
             "group": ["offers", "own"] * 2,
             "log_loss": [0.2, 0.2, 0.4, 0.4],
-            "increase": [0.02, 0.0, 0.08, 0.04],
+            "increase": [0.02, -1e-6, 0.08, 0.04],
         }
     )
     percent = relative_increase(table)
-    assert list(percent) == ["All", "Bakery", "Meat"]
+    assert list(percent) == [MEAN, "Bakery", "Meat"]
     np.testing.assert_allclose(percent.loc["offers"], [15, 20, 10])
-    np.testing.assert_allclose(percent.loc["own"], [5, 10, 0])
+    np.testing.assert_allclose(percent.loc["own"], [5, 10, 0], atol=1e-3)
     figure = plot_feature_importance(table)
     assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()] == ["own", "offers"]
+    assert _titles(figure)[0] == "Mean of the categories"
+    assert [text.get_text() for text in figure.axes[2].texts] == ["0.0", "10.0"]
     assert [bar.get_width() for bar in figure.axes[1].patches] == pytest.approx([10, 20])
     _draws_without_error(figure)
 

@@ -67,6 +67,7 @@ def page(made_up_run, evaluation_parameters, documents, rejected):
         rejected,
         evaluation_parameters,
         elasticity_plot=PNG,
+        reliability_plot=PNG,
     )
 
 
@@ -148,6 +149,13 @@ def test_plots_are_inside_the_page(page):
     assert not re.search(r'(src|href)="(?!data:)', page)
 
 
+def test_it_says_what_calibration_did_under_its_plot(page, documents):
+    section = page[page.index("Can the probabilities be believed?</h3>") :]
+    loss = documents[1]["calibration"]["log_loss"]
+    assert f"the log loss from {loss['before']:.4f} to {loss['after']:.4f}" in section
+    assert page.count("On the test step calibration") == 1
+
+
 def test_without_a_value_the_note_stands_there(
     made_up_run, evaluation_parameters, documents, rejected
 ):
@@ -213,3 +221,5 @@ def test_figures_are_written_for_people():
     assert written(None, "{:.2f}") == written(float("nan"), "{:.2f}") == "–"
     assert written(-0.31, "{:.2f}") == "−0.31"
     assert written(0.0123, "{:.2%}") == "1.23"
+    assert written(-0.00001, "{:+.4f}") == written(0.0, "{:.4f}") == "0.0000"
+    assert written(10.0, "{:+.0f}") == "+10"

@@ -1,4 +1,4 @@
-from promo_kedro.pipelines.evaluation.verdict import comparison_text, verdicts
+from promo_kedro.pipelines.evaluation.verdict import comparison_text, figures, verdicts
 
 
 def row(candidate, loss, above=0.0, error=0.001, category="All", window=0):
@@ -62,9 +62,23 @@ def test_hidden_categories_are_not_named():
 
 def test_the_truth_and_our_own_candidates_are_no_simpler_models():
     rows = [row("in_use", 0.2), row("truth_whole", 0.1, -0.1), row("stack", 0.15, -0.05)]
-    overall, categories = verdicts(rows, set())
+    (overall,) = verdicts(rows, set())
     assert overall.endswith("There is no simpler model to compare it with.")
-    assert categories == "In none of the 0 categories is a simpler model better."
+
+
+def test_one_category_is_no_crowd():
+    rows = [row("in_use", 0.2), row("in_use", 0.2, category="Meat")]
+    worse = [*rows, row("lightgbm", 0.21, 0.01, category="Meat")]
+    assert verdicts(worse, set())[1] == "In the one category shown no simpler model is better."
+    better = [*rows, row("lightgbm", 0.19, -0.01, category="Meat")]
+    assert verdicts(better, set())[1].startswith("In the one category a simpler model is better: M")
+
+
+def test_no_difference_is_written_as_the_same():
+    assert figures(row("ours", 0.2, -1e-9, 1e-9))[-1] == "same"
+    assert figures(row("ours", 0.2, -1e-9, 0.002))[-1] == "0.0000 ± 0.0020"
+    assert figures(row("ours", 0.2, -0.001, 0.002))[-1] == "−0.0010 ± 0.0020"
+    assert figures(row("in_use", 0.2, 0.0, 0.0))[-1] == "–"
 
 
 def test_the_logged_table_fits_one_screen():

@@ -8,8 +8,12 @@ from typing import Any
 
 import pandas as pd
 
+from promo_kedro.pipelines.evaluation.calibration_effect import (
+    calibration_effect,
+    calibration_sentence,
+    made_worse,
+)
 from promo_kedro.pipelines.evaluation.plots_importance import relative_increase
-from promo_kedro.pipelines.evaluation.scores import calibration_error
 from promo_kedro.pipelines.evaluation.verdict import figures, label
 from promo_kedro.pipelines.evaluation.wording import written
 
@@ -26,7 +30,7 @@ _FACTS = {
     "calibrators_validation_positives": "in that which decided stacking and calibration",
 }
 _FEW_POSITIVES = 100
-_FLAT = 0.1  # the probability moves by less than this share of itself over the whole grid
+_FLAT = 0.1  # the mean probability moves by less than this share of itself over the whole grid
 _SHOWN_FAMILIES = 5
 
 
@@ -66,6 +70,10 @@ def render_model_cards(
     rows = [row for row in comparison["rows"] if row["window"] == 0]
     categories = sorted(set(tested["category"].astype(str)))
     pooled = models.get(f"window=0/{POOLED}", {}).get("card", {})
+    effects = {
+        category: calibration_effect(tested[tested["category"] == category], calibration_bins)
+        for category in categories
+    }
     return page.from_string(template).render(
         raw_data_hash=results["raw_data_hash"],
         parts=[part for part in results["windows"] if part["window"] == 0],
@@ -79,7 +87,7 @@ def render_model_cards(
                     for row in rows
                     if row["category"] == category
                 ],
-                "errors": _errors(tested[tested["category"] == category], calibration_bins),
+                "effect": effects[category],
                 "response": _response(response[response["category"] == category]),
                 "offers": _range(ranges[ranges["category"] == category]),
                 "families": _families(importance, category),
@@ -88,6 +96,7 @@ def render_model_cards(
                     response[response["category"] == category],
                     category,
                     pooled,
+                    effects[category],
                 ),
             }
             for category in categories
@@ -110,7 +119,8 @@ def _model(models: dict[str, Document], pooled: Card, category: str) -> Document
         "own": own is not None,
         "facts": {words: card[name] for name, words in _FACTS.items() if name in card},
         "recipes": _recipes(card),
-        "calibration": _calibration(calibration),
+        # The reason begins with the kind that was chosen.
+        "calibration": calibration.get("reason") or calibration.get("kind", "platt"),
         "stack": {
             "weights": {label(name): weight for name, weight in stack.get("weights", {}).items()},
             "reason": stack.get("reason", ""),
@@ -139,22 +149,13 @@ def _settings(values: dict[str, Any]) -> dict[str, Any]:
     return named | {name: value for name, value in values.items() if name not in inputs}
 
 
-def _calibration(card: Card) -> Document:
-    chosen = card.get("chosen", card)
-    return {"kind": chosen.get("kind", "platt"), "reason": card.get("reason", "")}
-
-
-def _errors(tested: pd.DataFrame, bins: int) -> dict[str, float]:
-    purchased = tested["purchased"].to_numpy(dtype=float)
-    return {
-        name: calibration_error(purchased, tested[name].to_numpy(dtype=float), bins)
-        for name in ("raw_probability", "probability")
-    }
+def _mean_response(response: pd.DataFrame) -> pd.Series:
+    return response.groupby("offer_percent")["probability"].mean()
 
 
 def _response(response: pd.DataFrame) -> list[tuple[float, float]]:
     """Mean probability at the lowest, middle and highest offer asked."""
-    means = response.groupby("offer_percent")["probability"].mean()
+    means = _mean_response(response)
     places = sorted({0, len(means) // 2, len(means) - 1}) if len(means) else []
     return [(float(means.index[place]), float(means.iloc[place])) for place in places]
 
@@ -173,7 +174,13 @@ def _families(importance: pd.DataFrame, category: str) -> list[tuple[str, float]
     return [(str(name).replace("_", " "), float(value)) for name, value in largest.items()]
 
 
-def _limits(tested: pd.DataFrame, response: pd.DataFrame, category: str, pooled: Card) -> list[str]:
+def _limits(
+    tested: pd.DataFrame,
+    response: pd.DataFrame,
+    category: str,
+    pooled: Card,
+    effect: dict[str, dict[str, float]],
+) -> list[str]:
     positives = int(tested["purchased"].sum())
     limits = []
     if positives < _FEW_POSITIVES:
@@ -187,8 +194,10 @@ def _limits(tested: pd.DataFrame, response: pd.DataFrame, category: str, pooled:
             "The model pooled over all categories answers here"
             + (f": {reason}." if isinstance(reason, str) and reason else ".")
         )
-    means = [probability for _, probability in _response(response)]
-    if means and abs(means[-1] - means[0]) < _FLAT * means[0]:
+    if made_worse(effect):
+        limits.append(calibration_sentence(effect))
+    means = _mean_response(response)
+    if len(means) and means.max() - means.min() < _FLAT * means.mean():
         limits.append(
             "The model hardly answers to the offer: either offers do not matter here, or they "
             "varied too little in the past to learn from."

@@ -119,6 +119,7 @@ def compare_models(
     Returns:
         ``model_comparison`` for people, without figures of small categories; its document, whole.
     """
+    from promo_kedro.pipelines.evaluation.calibration_effect import calibration_effect
     from promo_kedro.pipelines.evaluation.comparison import compare_candidates, side_by_side
     from promo_kedro.pipelines.evaluation.documents import json_rows
     from promo_kedro.pipelines.evaluation.verdict import comparison_text, verdicts
@@ -133,6 +134,10 @@ def compare_models(
         "raw_data_hash": model_results["raw_data_hash"],
         "split": "test",
         "truth_known": not true_probabilities.empty,
+        "calibration": calibration_effect(
+            purchase_probabilities.query("window == 0 and split == 'test'"),
+            parameters.calibration_bins,
+        ),
         "rows": rows,
     }
     return suppress_table(comparison, hidden), document

@@ -12,47 +12,45 @@ from promo_kedro.pipelines.evaluation.plot_style import (
     message_figure,
     panels,
 )
-from promo_kedro.pipelines.evaluation.table1 import TOTAL
+from promo_kedro.pipelines.evaluation.wording import shorten, written
 from promo_kedro.types import Figure
 
 TITLE = "What the purchase models lean on"
+MEAN = "Mean of the categories"
 _NOTE = (
     "By how much the log loss of the test step rises when a family's features are shuffled among "
     "consumer-items, in %.\nFamilies share information: what one says another may say too, so the "
-    "bars do not add up. All: the mean of the categories, where it was not measured itself."
+    "bars do not add up."
 )
 _LONGEST = 30
 
 
 def plot_feature_importance(importance: pd.DataFrame, window: int = 0) -> Figure:
-    """Relative rise of the log loss by family, all categories first, then one by one."""
+    """Relative rise of the log loss by family: the mean first, then the categories one by one."""
     shown = importance[importance["window"] == window]
     if shown.empty:
         return message_figure(TITLE, "No importance was measured in this run.")
     table = relative_increase(shown)
-    order = list(table[TOTAL].sort_values().index)
+    order = list(table[MEAN].sort_values().index)
     size = (4.1, 1.0 + 0.24 * len(order))
     figure, axes = panels(list(table), TITLE, _NOTE, panel_size=size, sharey=True)
     for category, axis in axes.items():
         _bars(axis, table[category].reindex(order))
     for axis in axes.values():
-        axis.set_yticks(range(len(order)), [_readable(name) for name in order])
+        axis.set_yticks(
+            range(len(order)), [shorten(name.replace("_", " "), _LONGEST) for name in order]
+        )
         axis.set_xlabel("log loss (% higher)")
     return figure
 
 
 def relative_increase(importance: pd.DataFrame) -> pd.DataFrame:
-    """Percent by which the log loss rises: index family, columns "All", then the categories.
-
-    Where nothing was measured over all categories together, "All" is the categories' plain mean.
-    """
+    """Percent by which the log loss rises: index family, columns :data:`MEAN`, then categories."""
     percent = 100 * importance["increase"] / importance["log_loss"]
     table = importance.assign(percent=percent).pivot_table(
         index="group", columns="category", values="percent", observed=True
     )
-    categories = sorted(set(table.columns) - {TOTAL})
-    total = table[TOTAL] if TOTAL in table else table[categories].mean(axis=1)
-    return pd.concat([total.rename(TOTAL), table[categories]], axis=1)
+    return pd.concat([table.mean(axis=1).rename(MEAN), table.sort_index(axis=1)], axis=1)
 
 
 def _bars(axis: Any, percent: pd.Series) -> None:
@@ -63,12 +61,7 @@ def _bars(axis: Any, percent: pd.Series) -> None:
     for place, value in zip(places, percent, strict=True):
         if np.isfinite(value):
             axis.annotate(
-                f"{value:.1f}".replace("-", "−"), (max(value, 0), place), xytext=(3, 0),
+                written(value, "{:.1f}"), (max(value, 0), place), xytext=(3, 0),
                 textcoords="offset points", va="center", fontsize=7.5, color=INK,
             )  # fmt: skip
     axis.margins(x=0.16)
-
-
-def _readable(name: str) -> str:
-    words = name.replace("_", " ")
-    return words if len(words) <= _LONGEST else words[: _LONGEST - 1] + "…"

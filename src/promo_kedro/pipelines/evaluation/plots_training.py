@@ -36,7 +36,7 @@ def plot_training_history(history: pd.DataFrame, window: int = 0) -> Figure:
             _lines(axis, epochs.sort_values("epoch"), colours[str(recipe)])
         axis.xaxis.get_major_locator().set_params(integer=True)
     outer_labels(figure, axes, "epoch", "loss (nats)")
-    legend(figure, _handles(colours), columns=5)
+    legend(figure, _handles(colours), columns=3)
     return figure
 
 
@@ -59,5 +59,8 @@ def _lines(axis: Any, epochs: pd.DataFrame, colour: str) -> None:
 def _handles(colours: dict[str, str]) -> list[object]:
     from matplotlib.lines import Line2D
 
-    lines = [Line2D([], [], color=colour, label=name) for name, colour in colours.items()]
-    return [*lines, Line2D([], [], color=MUTED, linestyle="--", label="training steps")]
+    lines = [
+        Line2D([], [], color=colour, label=f"validation loss of recipe {name}")
+        for name, colour in colours.items()
+    ]
+    return [*lines, Line2D([], [], color=MUTED, linestyle="--", label="training loss")]

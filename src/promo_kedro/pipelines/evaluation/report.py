@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from promo_kedro.pipelines.evaluation.calibration_effect import calibration_sentence
 from promo_kedro.pipelines.evaluation.documents import json_rows
 from promo_kedro.pipelines.evaluation.offer_value import TODAY
 from promo_kedro.pipelines.evaluation.paper import paper_row
@@ -127,6 +128,7 @@ def render(
     page = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     page.filters["written"] = written
     hidden = small_categories(results["rows"], parameters.min_group_consumers)
+    notes = {"reliability_plot": calibration_sentence(comparison["calibration"])}
     template = files(__package__).joinpath("report.html.j2").read_text(encoding="utf-8")
     return page.from_string(template).render(
         raw_data_hash=results["raw_data_hash"],
@@ -152,7 +154,11 @@ def render(
             [row for row in value["rows"] if row["policy"] == parameters.mode],
             {row["category"] for row in value["rows"]} - hidden - {TOTAL},
         ),
-        plots=[(_TITLES[name], _data_uri(plots[name])) for name in _TITLES if name in plots],
+        plots=[
+            (_TITLES[name], _data_uri(plots[name]), notes.get(name, ""))
+            for name in _TITLES
+            if name in plots
+        ],
         hidden=sorted(hidden),
     )
 

@@ -38,6 +38,7 @@ COLUMNS = [
     ("loss_above_in_use", "vs in use", "Log loss against the model in use", "{:+.4f}"),
 ]
 _CLEAR = 2  # standard errors
+_NOTHING = "0.0000"
 
 
 def label(candidate: str) -> str:
@@ -51,7 +52,8 @@ def figures(row: Row) -> list[str]:
     if row["candidate"] == IN_USE:
         return [*cells[:-1], written(None, "")]
     if row["loss_above_in_use_se"] is not None:
-        cells[-1] += f" ± {written(row['loss_above_in_use_se'], '{:.4f}')}"
+        error = written(row["loss_above_in_use_se"], "{:.4f}")
+        cells[-1] = "same" if cells[-1] == error == _NOTHING else f"{cells[-1]} ± {error}"
     return cells
 
 
@@ -117,13 +119,18 @@ def _single(groups: dict[tuple[int, str], dict[str, Row]], windows: list[int]) -
     }
     best = {category: _best_simpler(group) for category, group in of_window.items()}
     lost = {name: row for name, row in best.items() if row is not None and _wins(row)}
+    if not best:
+        return []
     if not lost:
+        if len(best) == 1:
+            return ["In the one category shown no simpler model is better."]
         return [f"In none of the {len(best)} categories is a simpler model better."]
     worst_first = sorted(lost.items(), key=lambda item: _relative(item[1]))
     listed = "; ".join(
         f"{name} ({label(row['candidate'])}: {_by_how_much(row)})" for name, row in worst_first
     )
-    return [f"In {len(lost)} of the {len(best)} categories a simpler model is better: {listed}."]
+    where = f"{len(lost)} of the {len(best)} categories" if len(best) > 1 else "the one category"
+    return [f"In {where} a simpler model is better: {listed}."]
 
 
 def _best_simpler(group: dict[str, Row]) -> Row | None:

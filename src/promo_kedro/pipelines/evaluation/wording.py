@@ -7,7 +7,10 @@ def written(value: float | None, form: str) -> str:
     """A figure as people read it; a dash where there is none."""
     if value is None or pd.isna(value):
         return "–"
-    return form.format(value).removesuffix("%").replace("-", "−")
+    text = form.format(value).removesuffix("%")
+    if not any(digit in text for digit in "123456789"):
+        text = text.lstrip("+-")  # nothing has no sign
+    return text.replace("-", "−")
 
 
 def shorten(name: str, longest: int) -> str:
