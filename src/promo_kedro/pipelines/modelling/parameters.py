@@ -119,7 +119,7 @@ class ComputeParameters(Parameters):
 class PooledParameters(Parameters):
     """The model over all categories that serves those with too few purchases."""
 
-    min_positives: int = Field(default=200, ge=1)
+    min_positives: int = Field(default=3000, ge=1)
     max_consumer_items: int = Field(default=80000, ge=1)
 
 
