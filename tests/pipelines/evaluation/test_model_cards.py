@@ -129,6 +129,9 @@ def test_cards_of_older_models_are_shown_as_far_as_they_go(made_up_run, evaluati
     models = {"window=0/category=Bakery": {"card": {"kind": "category"}, "tensors": {}}}
     cards = make_cards(made_up_run, evaluation_parameters, models=models)
     assert "Scores on the test step" in section(cards, "Bakery")
+    old = {"card": {"calibration": {"chosen": {"kind": "beta"}}}, "tensors": {}}
+    cards = make_cards(made_up_run, evaluation_parameters, models={"window=0/category=Bakery": old})
+    assert "**Calibration.** beta. On" in section(cards, "Bakery")
 
 
 def test_no_customer_ids(cards, made_up_run):

@@ -120,7 +120,8 @@ def _model(models: dict[str, Document], pooled: Card, category: str) -> Document
         "facts": {words: card[name] for name, words in _FACTS.items() if name in card},
         "recipes": _recipes(card),
         # The reason begins with the kind that was chosen.
-        "calibration": calibration.get("reason") or calibration.get("kind", "platt"),
+        "calibration": calibration.get("reason")
+        or calibration.get("chosen", calibration).get("kind", "platt"),
         "stack": {
             "weights": {label(name): weight for name, weight in stack.get("weights", {}).items()},
             "reason": stack.get("reason", ""),
