@@ -109,8 +109,11 @@ def _score(contest: Contest, parameters: ModellingParameters) -> DataFrame:
         name: _calibrated(logits, contest, parameters)
         for name, logits in _logits(contest, parameters).items()
     }
-    in_use = contest.model.logits(contest.inputs, len(contest.scored), parameters.compute)
-    probabilities[IN_USE] = contest.model.calibration.chosen.probability(in_use)
+    for name, model in {POOLED: contest.pooled, IN_USE: contest.model}.items():
+        logits = model.logits(contest.inputs, len(contest.scored), parameters.compute)
+        probabilities[name] = model.calibration.chosen.probability(logits)
+    if contest.model.trees:
+        probabilities[STACK_WITH_TREES] = probabilities[IN_USE]
     items, test = contest.items, contest.scored[-1]
     one = pd.DataFrame(
         {
@@ -131,7 +134,7 @@ def _score(contest: Contest, parameters: ModellingParameters) -> DataFrame:
 
 
 def _logits(contest: Contest, parameters: ModellingParameters) -> dict[str, Array]:
-    """Return the raw logits (n, scored steps) of every candidate but the model in use."""
+    """Return the raw logits (n, scored steps) of every candidate but whole models."""
     model, compute, steps = contest.model, parameters.compute, len(contest.scored)
     members = model.member_logits(contest.inputs, steps, compute)
     if model.kind == contest.pooled.kind and TREES in members:
@@ -145,7 +148,6 @@ def _logits(contest: Contest, parameters: ModellingParameters) -> dict[str, Arra
         for name in parameters.baselines.models
     }
     logits |= {name: answer for name, answer in members.items() if name not in logits}
-    logits[POOLED] = contest.pooled.logits(contest.inputs, steps, compute)
     stacked = {
         name: answer
         for name, answer in members.items()
@@ -154,7 +156,7 @@ def _logits(contest: Contest, parameters: ModellingParameters) -> dict[str, Arra
     networks = {name: answer for name, answer in stacked.items() if name in model.networks}
     if len(networks) > 1:
         logits[STACK] = _stacked(networks, contest, parameters)
-    if TREES in logits:
+    if TREES in logits and not model.trees:
         logits[STACK_WITH_TREES] = _stacked(stacked | {TREES: logits[TREES]}, contest, parameters)
     return logits
 

@@ -140,8 +140,8 @@ class CalibrationParameters(Parameters):
 
     candidates: list[Calibrator] = Field(default=["platt", "beta"], min_length=1)
     folds: int = Field(default=5, ge=2, le=50)
-    min_positives: int = Field(default=10, ge=1)
-    min_positives_for_slope: int = Field(default=50, ge=1)
+    min_positives: int = Field(default=50, ge=1)
+    min_positives_for_slope: int = Field(default=150, ge=1)
 
 
 class BaselinesParameters(Parameters):
