@@ -29,6 +29,7 @@ def parameters() -> ModellingParameters:
             },
             "compute": {"accelerator": "cpu", "threads": 1, "tree_threads": 1},
             "pooled": {"min_positives": 50, "max_consumer_items": 900},
+            "calibration": {"min_positives": 10, "min_positives_for_slope": 50},
             "offer_grid": {"highest": 40, "spacing": 10},
         }
     )

@@ -27,7 +27,8 @@ from promo_kedro.pipelines.modelling.calibration import (
 from promo_kedro.pipelines.modelling.calibration.logistic import RefusedError
 from promo_kedro.pipelines.modelling.parameters import CalibrationParameters
 
-ALL = CalibrationParameters(candidates=["platt", "beta", "isotonic"])
+FEW = {"min_positives": 10, "min_positives_for_slope": 50}
+ALL = CalibrationParameters(candidates=["platt", "beta", "isotonic"], **FEW)
 
 
 @pytest.fixture
@@ -250,7 +251,9 @@ def test_the_true_map_is_picked_and_recovered(distort, expected):
 def test_scores_are_held_out_log_losses_and_the_winner_is_refitted_on_everything():
     true_logit, purchased, groups = population(consumers=300)
     raw = 2 * true_logit + 1
-    picked = pick_calibration(raw, purchased, groups, CalibrationParameters(candidates=["platt"]))
+    picked = pick_calibration(
+        raw, purchased, groups, CalibrationParameters(candidates=["platt"], **FEW)
+    )
     fold, answer = deal_folds(groups, 5), np.empty(len(raw))
     for held_out in range(5):
         out = fold == held_out
@@ -272,7 +275,9 @@ def test_true_probabilities_are_left_alone_or_hardly_touched():
 def test_isotonic_never_answers_at_other_offers(candidates):
     true_logit, purchased, groups = population()
     raw = np.where(true_logit > -1.5, true_logit + 4, true_logit - 4)
-    picked = pick_calibration(raw, purchased, groups, CalibrationParameters(candidates=candidates))
+    picked = pick_calibration(
+        raw, purchased, groups, CalibrationParameters(candidates=candidates, **FEW)
+    )
     assert picked.chosen.kind == "isotonic"
     assert picked.smooth == fit_platt(raw, purchased, 10, 50)
     assert "platt answers at other offers" in picked.reason

@@ -95,7 +95,7 @@ def train_window(
         window, found.groups, found.vocabularies, parameters, seed, checkpoints, earlier or {}
     )
     label = f"window {window}, pooled model over {len(categories)} categories"
-    pooled = fit_model(label, found.sample, common)
+    pooled = fit_model(label, found.hand_over_sample(), common)
     yield key(window), with_record(pooled, serves=found.serves)
     _report_fallbacks(window, found.serves)
 

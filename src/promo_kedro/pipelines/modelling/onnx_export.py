@@ -27,6 +27,8 @@ _ROWS, _STEPS = "consumer_items", "steps"
 _PACKAGES = ["onnx", "onnxscript"]
 _CHATTY = ["torch.onnx", "onnxscript", "onnx_ir"]
 
+LATEST = "window=0"
+
 
 class Served(nn.Module):
     """A purchase model from its four tensors to the calibrated probability of the last step.
@@ -71,7 +73,7 @@ def calibrated_logit(calibration: Calibrator, logit: Tensor) -> Tensor:
 def export_onnx(
     purchase_models: dict[str, Any], feature_groups: dict[str, Any]
 ) -> dict[str, bytes]:
-    """Write every purchase model as one ONNX graph; those with LightGBM are named and left out.
+    """Write the latest window's models as one ONNX graph each; those with LightGBM are left out.
 
     Args:
         purchase_models: As they are stored, by name.
@@ -84,7 +86,11 @@ def export_onnx(
         InputError: The packages are not installed, or LightGBM has a weight in every stack.
     """
     _require_packages()
-    models = {name: from_saved(saved, name) for name, saved in purchase_models.items()}
+    models = {
+        name: from_saved(saved, name)
+        for name, saved in purchase_models.items()
+        if name.startswith(f"{LATEST}/")
+    }
     models = _networks_alone(models)
     exported = {}
     for number, (name, model) in enumerate(models.items(), start=1):

@@ -117,9 +117,10 @@ def pick_calibration(
             remarks.append(f"{kind} left out: {refusal}")
     if isinstance(ladder := fitted.get("platt"), Platt) and ladder.reason:
         remarks.append(f"platt moves the level alone: {ladder.reason}")
-    smooth = min((kind for kind in scores if kind != "isotonic"), key=scores.__getitem__)
     rivals = [kind for kind in scores if kind in (IDENTITY, *parameters.candidates)]
-    chosen = min(rivals, key=scores.__getitem__)
+    chosen = smooth = min(rivals, key=scores.__getitem__)
+    if chosen == "isotonic":
+        smooth = min((kind for kind in scores if kind != "isotonic"), key=scores.__getitem__)
     return Calibration(
         fitted[chosen], fitted[smooth], scores, _reason(chosen, smooth, scores, remarks)
     )
