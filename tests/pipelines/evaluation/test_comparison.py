@@ -123,6 +123,15 @@ def test_by_hand():
     assert rows["skill_truth"].isna().all()
 
 
+@pytest.mark.parametrize(("apart", "same"), [(1e-7, True), (1e-4, False)])
+def test_rounding_in_a_single_row_is_no_other_answer(in_use, apart, same):
+    probability = in_use["probability"].copy()
+    probability.iloc[0] += apart
+    table = side_by_side(candidate(in_use, "ours", probability), in_use, no_truth())
+    rows = compare_candidates(table, 5).set_index(["category", "candidate"])
+    assert rows.loc[("All", "ours"), "in_use"] == same
+
+
 def test_the_standard_error_counts_consumers(in_use):
     """Every row ten times over tells no more than once: the error stays the same."""
     said = candidate(in_use, "lightgbm", in_use["probability"] * 0.7)

@@ -306,8 +306,8 @@ def test_the_response_is_the_mean_and_the_middle_half():
     )
     figure = plot_offer_response(table, summary, "exact")
     assert figure.axes[0].lines[0].get_ydata().tolist() == pytest.approx([0.3, 0.46])
-    seen = figure.axes[0].patches[0].get_extents().transformed(figure.axes[0].transData.inverted())
-    assert (seen.x0, seen.x1) == pytest.approx((2, 8))
+    grey = figure.axes[0].patches[0].get_extents().transformed(figure.axes[0].transData.inverted())
+    assert (grey.x0, grey.x1) == pytest.approx((8, 10))  # only what lies deeper
     _draws_without_error(figure)
 
 

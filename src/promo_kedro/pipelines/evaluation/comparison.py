@@ -26,7 +26,7 @@ COLUMNS = [
     *("skill_truth", "loss_above_in_use", "loss_above_in_use_se", "in_use"),
 ]
 _ROW = ["window", "category", "customer_id", "item_id", "step"]
-_SAME = 1e-9
+_SAME = 1e-9  # answers that are closer on average differ by rounding only
 
 
 def side_by_side(
@@ -77,7 +77,7 @@ def compare_candidates(table: pd.DataFrame, calibration_bins: int) -> pd.DataFra
         personal frequency and 1 for the observable truth, NaN where there is no truth.
         ``loss_above_in_use`` is the mean difference of log loss to the model in use on the same
         rows, with its standard error over consumers. ``in_use`` marks the model in use and every
-        candidate that says the same.
+        candidate that says the same, but for rounding.
     """
     records: list[dict[str, Any]] = []
     for window, of_window in table.groupby(level="window", sort=True):
@@ -126,7 +126,7 @@ def _scores(group: pd.DataFrame, calibration_bins: int) -> Iterator[dict[str, An
             "skill_truth": _skill_truth(rows, candidate),
             "loss_above_in_use": above,
             "loss_above_in_use_se": error,
-            "in_use": bool(np.abs(rows[candidate] - rows[IN_USE]).max() < _SAME),
+            "in_use": bool(np.abs(rows[candidate] - rows[IN_USE]).mean() < _SAME),
         }
 
 

@@ -17,9 +17,9 @@ from promo_kedro.types import Figure
 TITLE = "Purchase probability against offer percent"
 _LOOKS = {"observed": (BLUE, "o"), "response": (ORANGE, "s")}
 _NOTE = (
-    "Points: means of equal-count bins, which R² is about. Lines: the fitted sigmoid. "
-    "observed: past offers against predicted probabilities. "
-    "response: the model asked again at other offers."
+    "observed: past offers against predicted probabilities, points are means of equal-count bins. "
+    "response: the model asked again at other offers, a point per offer asked.\n"
+    "Lines: the fitted sigmoid. R² is about the points."
 )
 
 

@@ -15,7 +15,7 @@ from promo_kedro.types import Figure
 TITLE = "What the model answers to an offer"
 _NOTE = (
     "Calibrated purchase probability in the next step, each consumer-item asked at every offer of "
-    "a grid.\nGrey: the range of offers made lately. Beyond it the model says more than it saw."
+    "a grid.\nGrey: deeper than the offers made lately. There the model says more than it saw."
 )
 
 
@@ -36,9 +36,11 @@ def plot_offer_response(response: pd.DataFrame, summary: pd.DataFrame, mode: str
     for category, axis in axes.items():
         answers = quantiles.loc[category]
         if category in ranges.index:
-            seen = ranges.loc[category, ["offer_min", "offer_max"]].astype(float)
-            if seen.notna().all():
-                axis.axvspan(*seen, color=FAINT, alpha=0.7, linewidth=0, zorder=0)
+            deepest = float(ranges.loc[category, "offer_max"])
+            if deepest < answers.index.max():
+                axis.axvspan(
+                    deepest, answers.index.max(), color=FAINT, alpha=0.7, linewidth=0, zorder=0
+                )
         axis.fill_between(
             answers.index, answers["low"], answers["high"], color=BLUE, alpha=0.22, linewidth=0
         )
@@ -64,5 +66,5 @@ def _handles() -> list[object]:
     return [
         Line2D([], [], color=BLUE, label="mean"),
         Patch(color=BLUE, alpha=0.22, label="middle half"),
-        Patch(color=FAINT, label="offers made lately"),
+        Patch(color=FAINT, label="deeper than offers made lately"),
     ]
