@@ -12,7 +12,7 @@ import pandas as pd
 
 from promo_kedro.errors import InputError
 from promo_kedro.pipelines.evaluation.scores import calibration_error, log_loss, losses, skill
-from promo_kedro.pipelines.evaluation.table1 import TOTAL
+from promo_kedro.pipelines.evaluation.suppression import TOTAL
 from promo_kedro.types import Array
 
 IN_USE = "in_use"

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from promo_kedro.errors import InputError
-from promo_kedro.pipelines.evaluation.table1 import TOTAL
+from promo_kedro.pipelines.evaluation.suppression import TOTAL
 
 COLUMNS = [
     *("window", "category", "method", "consumers", "cutoffs"),

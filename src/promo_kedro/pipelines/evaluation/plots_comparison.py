@@ -20,7 +20,7 @@ from promo_kedro.pipelines.evaluation.plot_style import (
     message_figure,
     panels,
 )
-from promo_kedro.pipelines.evaluation.table1 import TOTAL
+from promo_kedro.pipelines.evaluation.suppression import TOTAL
 from promo_kedro.pipelines.evaluation.verdict import label
 from promo_kedro.types import Figure
 

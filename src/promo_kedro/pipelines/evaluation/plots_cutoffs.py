@@ -13,7 +13,7 @@ from promo_kedro.pipelines.evaluation.plot_style import (
     message_figure,
     panels,
 )
-from promo_kedro.pipelines.evaluation.table1 import TOTAL
+from promo_kedro.pipelines.evaluation.suppression import TOTAL
 from promo_kedro.types import Figure
 
 PALE = "#cbd5df"

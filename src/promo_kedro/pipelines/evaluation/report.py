@@ -15,8 +15,7 @@ from promo_kedro.pipelines.evaluation.parameters import EvaluationParameters
 from promo_kedro.pipelines.evaluation.plots_cutoffs import NAMES as METHODS
 from promo_kedro.pipelines.evaluation.plots_value import LABELS, ORDER
 from promo_kedro.pipelines.evaluation.spread import spread_over_windows
-from promo_kedro.pipelines.evaluation.suppression import Row, small_categories, suppress
-from promo_kedro.pipelines.evaluation.table1 import TOTAL
+from promo_kedro.pipelines.evaluation.suppression import TOTAL, Row, small_categories, suppress
 from promo_kedro.pipelines.evaluation.verdict import COLUMNS as COMPARISON_COLUMNS
 from promo_kedro.pipelines.evaluation.verdict import candidate_rows, verdicts
 from promo_kedro.pipelines.evaluation.wording import aligned, shorten, written

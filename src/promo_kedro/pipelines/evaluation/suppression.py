@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from promo_kedro.pipelines.evaluation.table1 import TOTAL
 from promo_kedro.types import DataFrame
+
+TOTAL = "All"  # the row over all categories
 
 Row = dict[str, Any]
 

@@ -7,8 +7,7 @@ import pandas as pd
 
 from promo_kedro.errors import InputError
 from promo_kedro.pipelines.evaluation.scores import score
-
-TOTAL = "All"
+from promo_kedro.pipelines.evaluation.suppression import TOTAL
 
 
 def rows_of_test_step(predictions: pd.DataFrame) -> pd.DataFrame:

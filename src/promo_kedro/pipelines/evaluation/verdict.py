@@ -8,8 +8,7 @@ from promo_kedro.pipelines.evaluation.comparison import (
     TRUTH_OBSERVABLE,
     TRUTH_WHOLE,
 )
-from promo_kedro.pipelines.evaluation.suppression import Row
-from promo_kedro.pipelines.evaluation.table1 import TOTAL
+from promo_kedro.pipelines.evaluation.suppression import TOTAL, Row
 from promo_kedro.pipelines.evaluation.wording import aligned, written
 
 LABELS = {
