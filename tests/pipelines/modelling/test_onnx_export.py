@@ -289,14 +289,14 @@ def test_the_example_of_the_page_gives_the_probabilities_of_the_table(tmp_path, 
             "pooled": {"min_positives": 50, "max_consumer_items": 900},
         }
     )
-    frame = Retailer({"Bakery": 300, "Meat": 12}).frame()
+    frame = Retailer({"Grocery": 300, "Meat": 12}).frame()
     # A brand that only comes up after training was over has no index.
     frame["quarter"] = frame["quarter"].mask(frame["split"] == "next", 9)
     features, manifest = as_table(frame), {"raw_data_hash": "abc"}
     checkpoints = Checkpoints(tmp_path / "checkpoints")
     trained, _ = train_purchase_models(features, GROUPS, manifest, checkpoints, parameters, 3)
-    bakery = "window=0/category=Bakery"
-    content = export_onnx({bakery: trained[bakery]}, GROUPS)
+    grocery = "window=0/category=Grocery"
+    content = export_onnx({grocery: trained[grocery]}, GROUPS)
 
     monkeypatch.chdir(tmp_path)
     OnnxModelsDataset("data/06_models/onnx_models").save(content)
@@ -305,10 +305,10 @@ def test_the_example_of_the_page_gives_the_probabilities_of_the_table(tmp_path, 
     exec(re.search(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)[1], page)
 
     table = predict_purchases(trained, features, parameters)
-    table = table[(table["category"] == "Bakery") & (table["split"] == "next")]
+    table = table[(table["category"] == "Grocery") & (table["split"] == "next")]
     table = table.sort_values(["customer_id", "item_id"])
     np.testing.assert_allclose(page["probability"], table["probability"], rtol=0, atol=1e-5)
-    assert len(from_saved(trained[bakery], bakery).networks) == 2
+    assert len(from_saved(trained[grocery], grocery).networks) == 2
 
 
 def test_a_folder_of_files_is_replaced_whole(tmp_path):
