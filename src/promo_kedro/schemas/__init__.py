@@ -5,6 +5,7 @@ tables are checked when they are read (checking an unsaved expression would exec
 each check), pandas tables when they are written and read. The catalog names these classes.
 """
 
+from promo_kedro.schemas.base import MODES, SPLITS
 from promo_kedro.schemas.clean import (
     Campaigns,
     Consumers,
@@ -52,6 +53,8 @@ from promo_kedro.schemas.results import (
 )
 
 __all__ = [
+    "MODES",
+    "SPLITS",
     "Calendar",
     "Campaigns",
     "CandidateProbabilities",
