@@ -1,0 +1,1 @@
+"""Audiences of brands: how many consumers each brand addresses, and which."""
