@@ -6,7 +6,7 @@ keep; the *calibrators* say how members are stacked and how logits become probab
 
 import numpy as np
 
-from promo_kedro.pipelines.modelling.calibration.folds import hashed
+from promo_kedro.hashing import hashed_share
 from promo_kedro.pipelines.modelling.training import Lesson
 from promo_kedro.types import Array
 
@@ -21,8 +21,7 @@ def are_calibrators(customer_id: Array, calibration_share: float) -> Array:
         customer_id: (n,) int64.
         calibration_share: About this share of consumers calibrates, 0–1.
     """
-    share = hashed(customer_id, _SALT) / np.float64(2**64)
-    return share < calibration_share
+    return hashed_share(customer_id, _SALT) < calibration_share
 
 
 def calibrators(lesson: Lesson) -> Array:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from promo_kedro.hashing import hashed
 from promo_kedro.types import Array
 
 # Added before mixing: other choices made by a consumer's id must not follow the folds.
@@ -20,16 +21,6 @@ def deal_folds(consumers: Array, folds: int) -> Array:
     """
     dealt: Array = (hashed(consumers, _SALT) % np.uint64(folds)).astype(np.int64)
     return dealt
-
-
-def hashed(consumers: Array, salt: int) -> Array:
-    """Return 64 well-mixed bits of each id (SplitMix64), others for each salt."""
-    bits = np.asarray(consumers).astype(np.int64).view(np.uint64) + np.uint64(salt)
-    bits = bits * np.uint64(0x9E3779B97F4A7C15)
-    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    mixed: Array = bits ^ (bits >> np.uint64(31))
-    return mixed
 
 
 def folds_with_both_classes(fold: Array, purchased: Array) -> int:
