@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from promo_kedro.types import Array, DataFrame
+from promo_kedro.world.brands import Places, expect_brands, places_of
 from promo_kedro.world.categories import CATEGORY_NAMES
 from promo_kedro.world.demand import WEEKS_A_STEP, State, Surroundings, offer_response
 from promo_kedro.world.expectation import Expectation, expect_step
@@ -140,6 +141,11 @@ class World:
         return np.array(CATEGORY_NAMES)[self.shop.layout.category_of_item]
 
     @property
+    def brand_names(self) -> Array:
+        """The brands that have an item, as `item_data` spells them, the largest weight first."""
+        return self._places.brand.astype(str)
+
+    @property
     def list_prices(self) -> Array:
         """List price of each item in the coming step, in currency."""
         return self.path.list_price[-1] / 100.0
@@ -154,6 +160,34 @@ class World:
             (consumers, items), exact; consumers who have left have probability 0.
         """
         return self._expect(offers, self._next_step, self.state.active).purchase
+
+    def brand_purchase_probability(self, offers: Array, rows: Array | None = None) -> Array:
+        """True P(any item of the brand bought in the coming step | the whole state, offers).
+
+        Args:
+            offers: (consumers, items) offer percents.
+            rows: Positions of the consumers to answer for; by default all.
+
+        Returns:
+            (rows, brands), exact, brands in the order of `brand_names`; consumers who have left
+            have probability 0.
+        """
+        percent = self._checked(offers)
+        rows = np.arange(len(percent)) if rows is None else np.asarray(rows)
+        size = self.parameters.consumers_per_chunk
+        found = np.empty((len(rows), len(self._places.brand)))
+        for start in range(0, len(rows), size):
+            part = rows[start : start + size]
+            found[start : start + size] = expect_brands(
+                self.parameters,
+                self.shop,
+                self._places,
+                self.consumers.rows(part),
+                self.state.rows(part),
+                self._next_step,
+                self._response(percent[part]),
+            )
+        return found
 
     def expected_revenue(self, offers: Array) -> Array:
         """True expected revenue of the coming step, (consumers, items), in currency.
@@ -311,6 +345,10 @@ class World:
         steps = len(path.list_price)
         seasons = seasons_of(self.shop, self.first_day, self.coming_step, steps)
         return surroundings_of(self.parameters, self.shop, path, seasons)
+
+    @cached_property
+    def _places(self) -> Places:
+        return places_of(self.shop)
 
     @cached_property
     def _next_step(self) -> Surroundings:

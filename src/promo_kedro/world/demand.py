@@ -46,6 +46,10 @@ class State:
     experience: Array
     belief: Array
 
+    def rows(self, rows: Array) -> State:
+        """The same of some consumers, by position."""
+        return State(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
+
 
 @dataclass(frozen=True)
 class Surroundings:

@@ -113,7 +113,7 @@ def simulate(parameters: SimulationParameters, seed: int) -> History:
     market = make_market(parameters, seed)
     chunks = []
     for rows in chunks_of(parameters):
-        chunks.append(_live(parameters, market, seed, rows))
+        chunks.append(live_chunk(parameters, market, seed, rows))
         logger.info(
             "Simulated %s of %s consumers over %s weeks.",
             f"{rows.stop:,}",
@@ -217,7 +217,8 @@ def stand_before(past: Past, step: int) -> tuple[State, Array]:
     return state, past.offers(step, state).percent
 
 
-def _live(parameters: SimulationParameters, market: Market, seed: int, rows: range) -> Chunk:
+def live_chunk(parameters: SimulationParameters, market: Market, seed: int, rows: range) -> Chunk:
+    """Live the whole past of the consumers `rows`."""
     past = past_of(parameters, market, seed, rows)
     state = first_state(past)
     in_log = uniforms(seed, Stream.LOG, 0, rows, 1)[:, 0] < parameters.log_share_of_consumers

@@ -72,6 +72,7 @@ def open_shop(parameters: SimulationParameters, seed: Seed) -> Assortment:
     layout = make_layout(parameters.items, parameters.items_at_least, parameters.shelf_size)
     brand_weight = 1.0 / np.arange(1, parameters.brands + 1) ** 1.1
     brand = rng.choice(parameters.brands, layout.items, p=brand_weight / brand_weight.sum())
+    _stock_every_brand(brand, parameters, seed)
     brand_appeal = rng.normal(0.0, 0.7, (TRAITS, parameters.brands))
     own_appeal = rng.normal(0.0, 0.7, (TRAITS, layout.items))
     demand = parameters.demand
@@ -86,6 +87,17 @@ def open_shop(parameters: SimulationParameters, seed: Seed) -> Assortment:
         shelf_appeal=_f32(rng.normal(0.0, 1.0 / np.sqrt(TRAITS), (TRAITS, layout.shelves))),
         shelf_level=_f32(level + rng.normal(0.0, 0.4, layout.shelves)),
     )
+
+
+def _stock_every_brand(brand: Array, parameters: SimulationParameters, seed: Seed) -> None:
+    """Give items to every brand, in place; the other items keep the brand they drew.
+
+    Chance of its own: without such items nothing else of the world is drawn differently.
+    """
+    rng = shared_generator(seed, Stream.MARKET, 4)
+    given = parameters.brands * parameters.brand_items_at_least
+    items = rng.choice(len(brand), given, replace=False)
+    brand[items] = np.tile(np.arange(parameters.brands), parameters.brand_items_at_least)
 
 
 def first_path(shop: Assortment, demand: DemandParameters, steps: int, seed: Seed) -> Path:

@@ -99,6 +99,7 @@ class SimulationParameters(Parameters):
     items_at_least: Annotated[int, Field(ge=1)] = 8
     shelf_size: Annotated[int, Field(ge=2)] = 8
     brands: Annotated[int, Field(ge=2)] = 60
+    brand_items_at_least: Annotated[int, Field(ge=0)] = 0
     regime: Literal["strong", "weak"] = "strong"
     offer_kind: Literal["randomised", "observed", "hidden"] = "observed"
     demographics_missing_share: Share = 0.4
@@ -118,6 +119,12 @@ class SimulationParameters(Parameters):
             raise ValueError(
                 f"items = {self.items}: the twelve categories need at least "
                 f"{12 * self.items_at_least} (items_at_least = {self.items_at_least})."
+            )
+        if self.items < self.brands * self.brand_items_at_least:
+            raise ValueError(
+                f"items = {self.items}: {self.brands} brands need at least "
+                f"{self.brands * self.brand_items_at_least} "
+                f"(brand_items_at_least = {self.brand_items_at_least})."
             )
         return self
 

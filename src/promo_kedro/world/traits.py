@@ -32,6 +32,10 @@ class Consumers:
     sensitivity: Array
     visit: Array
 
+    def rows(self, rows: Array) -> Consumers:
+        """The same of some consumers, by position."""
+        return Consumers(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
+
 
 def draw_consumers(
     parameters: SimulationParameters, shop: Assortment, seed: int, rows: range

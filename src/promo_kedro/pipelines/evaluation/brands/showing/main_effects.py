@@ -1,0 +1,67 @@
+"""How much of the spread of F1 comes from the loss, and how much from the rule of size."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+_PLAIN = ("none",)  # resampling of a run that differs in nothing but its loss
+
+
+@dataclass(frozen=True)
+class MainEffects:
+    """Shares of the sum of squares of a loss × sizing grid; they add up to 1.
+
+    Attributes:
+        figure: Which F1 the grid holds.
+        loss: Share that rows (losses) explain by themselves.
+        sizing: Share that columns (rules of size) explain by themselves.
+        together: Share that is left: a loss does better with one rule than with another.
+        loss_range: Best minus worst mean of a loss over the rules.
+        sizing_range: Best minus worst mean of a rule over the losses.
+    """
+
+    figure: str
+    loss: float
+    sizing: float
+    together: float
+    loss_range: float
+    sizing_range: float
+
+
+def loss_runs(runs: pd.DataFrame) -> list[str]:
+    """Runs of VarEmb V2 that differ in their loss alone."""
+    plain = runs["resampling"].isna() | runs["resampling"].isin(_PLAIN)
+    chosen = (runs["model"] == "varemb_v2") & plain & runs["epsilon"].isna()
+    return list(runs.loc[chosen, "run"].astype(str))
+
+
+def grid(assessment: pd.DataFrame, level: str, figure: str = "f1_median") -> pd.DataFrame:
+    """F1 of all approved brands together, a row per run and a column per rule of size."""
+    rows = assessment[(assessment["level"] == level) & (assessment["stratum"] == "all")]
+    return rows.pivot(index="run", columns="sizing", values=figure)
+
+
+def main_effects(cells: pd.DataFrame, figure: str) -> MainEffects | None:
+    """Split the spread of a grid without gaps into losses, rules of size and what is left.
+
+    Two-way analysis of variance with one figure per cell. None where there are fewer than two
+    rows or columns, or nothing that differs.
+    """
+    whole = cells.dropna(how="any").astype(float)
+    if min(whole.shape) < 2:
+        return None
+    centre = whole.to_numpy().mean()
+    by_loss, by_sizing = whole.mean(axis=1), whole.mean(axis=0)
+    total = float(((whole - centre) ** 2).to_numpy().sum())
+    if total < 1e-12:
+        return None
+    loss = whole.shape[1] * float(((by_loss - centre) ** 2).sum()) / total
+    sizing = whole.shape[0] * float(((by_sizing - centre) ** 2).sum()) / total
+    return MainEffects(
+        figure=figure,
+        loss=loss,
+        sizing=sizing,
+        together=max(0.0, 1 - loss - sizing),
+        loss_range=float(by_loss.max() - by_loss.min()),
+        sizing_range=float(by_sizing.max() - by_sizing.min()),
+    )

@@ -1,0 +1,87 @@
+"""What runs, models and rules of size are called before people, and the colour each has."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from promo_kedro.pipelines.evaluation.plot_style import BLUE, GREEN, MUTED, ORANGE, RED
+
+SAMPLE = "out_of_training"  # the consumers by whom everything is judged
+TRUTH = "truth"
+SMALLEST_GROUP = 10  # buyers; a brand with fewer is not drawn by itself
+MODELS = {
+    "popularity": "Popularity",
+    "bau": "BAU",
+    "one_vs_rest": "Gradient boosting, one vs. rest",
+    "varemb_v1": "VarEmb V1",
+    "varemb_v2": "VarEmb V2",
+    TRUTH: "The truth (simulated retailer)",
+}
+LOSSES = {
+    "bce": "binary cross-entropy",
+    "focal": "binary focal cross-entropy",
+    "weighted": "weighted cross-entropy",
+    "asymmetric": "asymmetric loss",
+    "logit_adjusted": "logit adjustment",
+}
+RESAMPLING = {
+    "square_root": "square-root balanced sampling",
+    "over": "oversampling",
+    "under": "undersampling",
+}
+RULES = {
+    "prevalence": "prevalence",
+    "expected_count": "expected count",
+    "f1_cutoff": "F1 cut-off",
+    "fixed": "fixed size",
+    "precision_floor": "precision floor",
+}
+LEVELS = {
+    "user": "User level: per consumer, over brands",
+    "item": "Item level: per brand, over consumers",
+}
+STRATUM_COLOURS = {"head": BLUE, "mid": ORANGE, "niche": GREEN}
+LIMITS = {
+    "nothing": ("as the rule wants", BLUE),
+    "brands_per_consumer": ("cut: brands per consumer", ORANGE),
+    "scored_pairs": ("cut: no more pairs were kept", GREEN),
+    "smallest_audience": ("suppressed: too small", RED),
+}
+GROUPS = {
+    "simpler": (MUTED, "o", "simpler models"),
+    "network": (BLUE, "o", "VarEmb"),
+    "in use": (ORANGE, "D", "the run in use"),
+    TRUTH: (GREEN, "s", "the truth (simulated retailer)"),
+}
+
+
+def group_of(run: str, models: dict[str, str], in_use: str) -> str:
+    """Which of `GROUPS` a run belongs to; ``models`` is the model of each run."""
+    if run == TRUTH:
+        return TRUTH
+    if run == in_use:
+        return "in use"
+    return "network" if models.get(run, "").startswith("varemb") else "simpler"
+
+
+def models_of(runs: pd.DataFrame) -> dict[str, str]:
+    """The model of each run of ``brand_runs``."""
+    return dict(zip(runs["run"].astype(str), runs["model"].astype(str), strict=True))
+
+
+def runs_in_order(names: Sequence[str], runs: pd.DataFrame) -> list[str]:
+    """Those runs as the experiment lists them, what it does not list (the truth) last."""
+    listed = [run for run in runs["run"].astype(str) if run in set(names)]
+    return listed + sorted(set(names) - set(listed))
+
+
+def describe(run: pd.Series) -> str:
+    """What a run is, in words: its model and whatever sets it apart."""
+    words = [MODELS.get(run["model"], run["model"])]
+    if pd.notna(run["loss"]):
+        words.append(LOSSES.get(run["loss"], run["loss"]))
+    if pd.notna(run["resampling"]) and run["resampling"] != "none":
+        words.append(RESAMPLING.get(run["resampling"], run["resampling"]))
+    if pd.notna(run["epsilon"]):
+        words.append(f"private, ε = {run['epsilon']:g}")
+    return ", ".join(words)

@@ -1,0 +1,226 @@
+"""The experiment: every run of the parameters, trained once for the same data, and kept."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import time
+from typing import Any
+
+import numpy as np
+import torch
+
+from promo_kedro.pipelines.modelling.brands.bau import fit_bau
+from promo_kedro.pipelines.modelling.brands.calibration import fit_brand_calibration
+from promo_kedro.pipelines.modelling.brands.classroom import Classroom
+from promo_kedro.pipelines.modelling.brands.inputs import BrandInputs
+from promo_kedro.pipelines.modelling.brands.losses import make_loss
+from promo_kedro.pipelines.modelling.brands.models import BrandModel
+from promo_kedro.pipelines.modelling.brands.one_vs_rest import fit_one_vs_rest
+from promo_kedro.pipelines.modelling.brands.parameters import (
+    BrandModellingParameters,
+    RunParameters,
+)
+from promo_kedro.pipelines.modelling.brands.popularity import fit_popularity
+from promo_kedro.pipelines.modelling.brands.resampling import correct_prior, resample
+from promo_kedro.pipelines.modelling.brands.trained_run import TrainedRun, uncalibrated_logit
+from promo_kedro.pipelines.modelling.brands.training import fit_varemb
+from promo_kedro.pipelines.modelling.brands.weights import brand_weights
+from promo_kedro.pipelines.modelling.seeds import seed_for
+
+logger = logging.getLogger(__name__)
+
+History = list[dict[str, Any]]
+
+
+def train_experiment(
+    classroom: Classroom,
+    parameters: BrandModellingParameters,
+    seed: int,
+    raw_data_hash: str,
+    store: Any,
+) -> dict[str, dict[str, Any]]:
+    """Train every run that is not there yet.
+
+    Args:
+        classroom: What all runs learn from.
+        parameters: The runs, and what they share.
+        seed: The one seed.
+        raw_data_hash: Of the data behind the classroom.
+        store: `Checkpoints`, where runs that are done are found again.
+
+    Returns:
+        Each run by name: as `ModelsDataset` keeps it, its history in the card's record.
+    """
+    data = _hash_of(classroom)
+    saved = {}
+    for number, name in enumerate(parameters.experiment, start=1):
+        run = _Run(name, parameters, seed, raw_data_hash)
+        kept = store.part(f"run={name}/model", run.fingerprint(data))
+        done = kept.load()
+        if done is None:
+            logger.info("Brands, run %d of %d: %s", number, len(parameters.experiment), name)
+            done = _packed(run.train(classroom, store, data))
+            kept.save(done)
+        else:
+            logger.info("Brands: %s is trained already", name)
+        saved[name] = _unpacked(done)
+        saved[name]["card"]["record"]["order"] = number
+    return saved
+
+
+class _Run:
+    """One run of the experiment, not trained yet."""
+
+    def __init__(
+        self, name: str, parameters: BrandModellingParameters, seed: int, raw_data_hash: str
+    ) -> None:
+        self.name = name
+        self.all = parameters
+        self.parameters: RunParameters = parameters.experiment[name]
+        self.seed = seed
+        self.raw_data_hash = raw_data_hash
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Everything of the parameters that the run depends on."""
+        settings = {"model": self.parameters.model, "calibration": self.all.calibration}
+        if self.is_network:
+            settings |= {
+                "loss": self.parameters.loss,
+                "resampling": self.parameters.resampling,
+                "network": self.all.network_of(self.name),
+                "training": self.all.training_of(self.name),
+                "private": self.parameters.private,
+                "precision": self.all.precision,
+            }
+        elif self.parameters.model != "popularity":
+            settings[self.parameters.model] = getattr(self.all, self.parameters.model)
+        return {
+            key: value.model_dump(mode="json") if hasattr(value, "model_dump") else value
+            for key, value in settings.items()
+        }
+
+    @property
+    def is_network(self) -> bool:
+        return self.parameters.model.startswith("varemb")
+
+    def fingerprint(self, data: str) -> str:
+        """What the trained run depends on."""
+        told = [self.settings, self.seed, self.raw_data_hash, data, torch.__version__]
+        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+    def train(self, classroom: Classroom, store: Any, data: str) -> TrainedRun:
+        start = time.perf_counter()
+        before = torch.from_numpy(classroom.brand_list["prevalence"].to_numpy(np.float32))
+        progress = store.part(f"run={self.name}/training", self.fingerprint(data))
+        model, after, history = self._fit(classroom, progress)
+        shift = correct_prior(torch.zeros_like(before), before, after)
+        calibration = self._calibrate(classroom, model, shift)
+        record = {
+            "run": self.name,
+            "model": self.parameters.model,
+            "loss": _named(self.parameters) if self.is_network else None,
+            "resampling": self.parameters.resampling if self.is_network else None,
+            "epsilon": history[-1].get("epsilon") if history else None,
+            "parameters": json.dumps(self.settings, sort_keys=True),
+            "seed": self.seed,
+            "raw_data_hash": self.raw_data_hash,
+            "epochs": len(history),
+            "weights": int(sum(tensor.size for tensor in model.to_saved()["tensors"].values())),
+            "seconds": time.perf_counter() - start,
+            "history": history,
+        }
+        return TrainedRun(model, shift, calibration, record)
+
+    def _fit(self, classroom: Classroom, progress: Any) -> tuple[BrandModel, torch.Tensor, History]:
+        """The model, the prevalence that it learnt from, and its epochs."""
+        brands, encoder = classroom.brand_list, classroom.encoder
+        prevalence = torch.from_numpy(brands["prevalence"].to_numpy(np.float32))
+        seed = seed_for(self.seed, "brands", self.name)
+        if self.parameters.model == "popularity":
+            return fit_popularity(brands), prevalence, []
+        if self.parameters.model == "bau":
+            return fit_bau(classroom.training, brands, encoder, self.all.bau), prevalence, []
+        if self.parameters.model == "one_vs_rest":
+            trees = fit_one_vs_rest(
+                classroom.training,
+                classroom.validation,
+                brands,
+                encoder,
+                self.all.one_vs_rest,
+                seed,
+                self.all.threads,
+            )
+            return trees, prevalence, []
+        return self._fit_network(classroom, seed, progress)
+
+    def _fit_network(
+        self, classroom: Classroom, seed: int, progress: Any
+    ) -> tuple[BrandModel, torch.Tensor, History]:
+        brands, loss = classroom.brand_list, self.parameters.loss
+        weights = torch.from_numpy(brand_weights(loss, brands, classroom.custom_weights))
+        drawn = resample(classroom.training, brands, self.parameters.resampling, seed)
+        after = torch.as_tensor(drawn.prevalence, dtype=torch.float32)
+        model, history = fit_varemb(
+            classroom.training.rows(torch.as_tensor(drawn.rows)),
+            classroom.validation,
+            brands,
+            classroom.encoder,
+            self.parameters.model,
+            self.all.network_of(self.name),
+            self.all.training_of(self.name),
+            make_loss(loss, weights.float(), after),
+            self.all,
+            seed,
+            progress,
+        )
+        return model, after, history
+
+    def _calibrate(self, classroom: Classroom, model: BrandModel, shift: torch.Tensor) -> Any:
+        judged = _at_most(classroom.validation, self.all.calibration.max_consumers)
+        logit = uncalibrated_logit(model, shift, judged)
+        bought = judged.bought_matrix(len(classroom.brand_list))
+        return fit_brand_calibration(logit, bought, self.all.calibration)
+
+
+def _named(run: RunParameters) -> str:
+    """A loss with its weights, in a few words."""
+    loss = run.loss
+    if loss.weights == "equal":
+        return loss.name
+    return f"{loss.name}, {loss.weights}" + (" on positives" * (loss.weight_on == "positives"))
+
+
+def _at_most(inputs: BrandInputs, rows: int) -> BrandInputs:
+    """Evenly spaced rows, so that no ids are preferred."""
+    if len(inputs) <= rows:
+        return inputs
+    return inputs.rows(torch.linspace(0, len(inputs) - 1, rows).long())
+
+
+def _hash_of(classroom: Classroom) -> str:
+    """Of what is learnt from; the raw data's hash does not know how features were made."""
+    digest = hashlib.sha256(json.dumps(classroom.encoder.to_card(), sort_keys=True).encode())
+    digest.update(classroom.brand_list.to_json().encode())
+    if classroom.custom_weights is not None:
+        digest.update(classroom.custom_weights.to_json().encode())
+    for inputs in (classroom.training, classroom.validation):
+        digest.update(inputs.customer_id.tobytes() + inputs.snapshot.tobytes())
+        for tensor in (inputs.variables, inputs.brands.name, inputs.brands.level, inputs.bought):
+            digest.update(tensor.numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _packed(run: TrainedRun) -> dict[str, Any]:
+    saved = run.to_saved()
+    tensors = {
+        name: torch.from_numpy(np.ascontiguousarray(v)) for name, v in saved["tensors"].items()
+    }
+    return {"card": saved["card"], "tensors": tensors}
+
+
+def _unpacked(kept: dict[str, Any]) -> dict[str, Any]:
+    tensors = {name: tensor.numpy() for name, tensor in kept["tensors"].items()}
+    return {"card": kept["card"], "tensors": tensors}
