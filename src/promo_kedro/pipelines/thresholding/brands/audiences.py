@@ -101,23 +101,18 @@ def choose_audiences(
     return pd.concat(audiences, ignore_index=True), Choice.of(chosen)
 
 
-def selections(
-    scored: ScoredPairs, brands: list[str], choice: Choice, names: dict[str, str]
-) -> DataFrame:
-    """Return ``brand_selections`` of one sample and run: pairs that at least one rule chose.
+def chosen_pairs(scored: ScoredPairs, brands: list[str], choice: Choice) -> DataFrame:
+    """Return ``brand_selections`` without sample and run: pairs that at least one rule chose.
 
     Args:
         scored: the pairs.
         brands: names in the order of the pairs.
         choice: what each rule chose.
-        names: sample and run.
     """
     chosen = choice.marks()
     rows = np.flatnonzero(np.logical_or.reduce(list(chosen.values())))
     code = np.searchsorted(scored.starts, rows, side="right") - 1
     columns = {
-        **{name: pd.Categorical.from_codes(np.zeros(len(rows), int), [value])
-           for name, value in names.items()},
         "customer_id": scored.customer_id[rows],
         "brand": pd.Categorical.from_codes(code, brands),
         "probability": scored.probability[rows],
@@ -129,5 +124,12 @@ def _described(scored: ScoredPairs, chosen: Array) -> DataFrame:
     """Say how large the audiences are and what they promise."""
     size = scored.total(chosen)
     expected = scored.total(np.where(chosen, scored.probability, 0.0))
-    last = np.flatnonzero(np.diff(np.append(chosen, False).astype(np.int8)) < 0)
-    return pd.DataFrame({"size": size, "expected_buyers": expected})
+    addressed = size > 0
+    return pd.DataFrame(
+        {
+            "size": size,
+            "cutoff": np.where(addressed, scored.lowest(chosen), np.nan),
+            "expected_buyers": expected,
+            "expected_precision": np.where(addressed, expected / np.maximum(size, 1), np.nan),
+        }
+    )

@@ -35,6 +35,11 @@ class ScoredPairs:
         """Add up each brand's values, or count its marks; ``values`` is (pairs,)."""
         return np.array([values[start:end].sum() for start, end in pairwise(self.starts)])
 
+    def lowest(self, chosen: Array) -> Array:
+        """Return each brand's lowest probability among the chosen (pairs,); 1 where none is."""
+        likely = np.where(chosen, self.probability, 1.0)
+        return np.array([likely[a:b].min(initial=1.0) for a, b in pairwise(self.starts)])
+
 
 def read_scored_pairs(pairs: Table, totals: DataFrame) -> ScoredPairs:
     """Read the pairs of one sample and run; each is put where its brand and rank say.

@@ -70,7 +70,7 @@ def precision_floor_sizes(scored: ScoredPairs, floor: float) -> Array:
 
 
 def _hits_by_size(scored: ScoredPairs) -> Iterator[tuple[int, Array]]:
-    """Give, for each brand with pairs, the expected buyers among its top 1, 2, …"""
+    """Give, for each brand with pairs, the expected buyers among its top 1, top 2, and so on."""
     for brand, (start, end) in enumerate(pairwise(scored.starts)):
         if end > start:
             yield brand, np.cumsum(scored.probability[start:end])
