@@ -1,0 +1,1 @@
+"""Audiences against what was bought: per consumer, per brand, and by popularity."""

@@ -1,0 +1,56 @@
+"""Which run is best, chosen on consumers that the report does not judge by."""
+
+import logging
+
+import pandas as pd
+
+from promo_kedro.errors import InputError
+from promo_kedro.pipelines.evaluation.brands.parameters import BrandAssessmentParameters
+
+logger = logging.getLogger(__name__)
+
+CHOOSING = "validation"  # the sample that runs are chosen on
+REPORTED = "out_of_training"  # the sample that they are reported on
+
+
+def main_rows(assessment: pd.DataFrame, sample: str, sizing: str) -> pd.DataFrame:
+    """Rows of one sample under one rule of size, over all approved brands together."""
+    chosen = (assessment["sample"] == sample) & (assessment["sizing"] == sizing)
+    return assessment[chosen & (assessment["stratum"] == "all")]
+
+
+def selection_scores(assessment: pd.DataFrame, parameters: BrandAssessmentParameters) -> pd.Series:
+    """The mean of F1 per consumer and F1 per brand of each run on the validation sample.
+
+    An F1 that does not exist counts 0. The best come first; equals stand in order of their names.
+    """
+    rows = main_rows(assessment, CHOOSING, parameters.sizing)
+    scores = rows[parameters.winner_by].astype(float).fillna(0.0).groupby(rows["run"]).mean()
+    return scores.sort_index().sort_values(ascending=False, kind="stable").rename("score")
+
+
+def choose_winner(assessment: pd.DataFrame, parameters: BrandAssessmentParameters) -> str:
+    """Name the best run, and say so when another is in use.
+
+    Raises:
+        InputError: No run was judged on the validation sample.
+    """
+    scores = selection_scores(assessment, parameters)
+    if scores.empty:
+        raise InputError(
+            f"brand_assessment: no run was judged on the sample {CHOOSING!r} under the rule "
+            f"{parameters.sizing!r}, so none can be called the best. Run `kedro run "
+            "--pipeline=brands` whole; the validation consumers need a row in brand_features."
+        )
+    winner = str(scores.index[0])
+    logger.info(
+        "Best run on the validation consumers under %s: %s (mean F1 of both levels %.3f)",
+        parameters.sizing, winner, scores.iloc[0],
+    )  # fmt: skip
+    if parameters.in_use != winner:
+        in_use = scores.get(parameters.in_use)
+        logger.warning(
+            "The run in use is another: %s (%s). Change brand_modelling.in_use to use the best.",
+            parameters.in_use, "not judged" if in_use is None else f"{in_use:.3f}",
+        )  # fmt: skip
+    return winner
