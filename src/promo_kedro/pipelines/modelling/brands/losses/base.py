@@ -1,0 +1,74 @@
+"""What all losses share: weights per brand, the mean, and the way back to a probability."""
+
+from abc import ABC, abstractmethod
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+
+class BrandLoss(nn.Module, ABC):
+    """A loss per consumer and brand: ``if_bought`` or ``if_not``, times the brand's weight.
+
+    At purchase probability q the expected loss of a score x is ``q·w·l₁(x) + (1 − q)·l₀(x)``
+    with w the weight on purchases. Its minimum is where ``q / (1 − q) = l₀'(x) / (−w·l₁'(x))``,
+    so a score that the loss taught stands for exactly one probability: ``logit``.
+
+    Args:
+        weights: (B,) positive weights of the brands.
+        weight_on: ``term``: a weight counts for purchases and non-purchases of its brand alike.
+            It leaves the meaning of scores alone and says which brands the shared layers serve.
+            The weights are brought to mean 1, so that the learning rate keeps its meaning
+            between runs. ``positives``: it counts for purchases alone and multiplies the odds
+            that the scores stand for. It is used as it is, since only its size sets the odds.
+    """
+
+    term_weight: Tensor
+    purchase_weight: Tensor
+
+    def __init__(self, weights: Tensor, weight_on: Literal["term", "positives"] = "term") -> None:
+        super().__init__()
+        weights, ones = weights.to(torch.float32), torch.ones(len(weights))
+        on_term = weight_on == "term"
+        self.register_buffer("term_weight", weights / weights.mean() if on_term else ones)
+        self.register_buffer("purchase_weight", ones if on_term else weights)
+
+    @abstractmethod
+    def if_bought(self, scores: Tensor) -> Tensor:
+        """Return l₁, the loss (n, B) of scores (n, B) of brands that were bought, unweighted."""
+
+    @abstractmethod
+    def if_not(self, scores: Tensor) -> Tensor:
+        """Return l₀, the loss (n, B) of scores (n, B) of brands that were not, unweighted."""
+
+    @abstractmethod
+    def log_odds(self, scores: Tensor) -> Tensor:
+        """Return ln(l₀' / −l₁'), the logit (n, B) that scores stand for without weights."""
+
+    def terms(self, scores: Tensor, bought: Tensor) -> Tensor:
+        """Return the weighted loss (n, B) of each consumer and brand.
+
+        Args:
+            scores: (n, B) what the network says.
+            bought: (n, B) 0 or 1.
+        """
+        bought = bought.to(scores.dtype)
+        purchases = bought * self.purchase_weight * self.if_bought(scores)
+        return self.term_weight * (purchases + (1 - bought) * self.if_not(scores))
+
+    def mean(self, scores: Tensor, bought: Tensor, row_weight: Tensor | None = None) -> Tensor:
+        """Return the mean over brands and consumers, a scalar with a gradient.
+
+        Args:
+            scores: (n, B) what the network says.
+            bought: (n, B) 0 or 1.
+            row_weight: (n,) how much each consumer counts; all alike when None.
+        """
+        per_row = self.terms(scores, bought).mean(dim=1)
+        if row_weight is None:
+            return per_row.mean()
+        return (per_row * row_weight).sum() / row_weight.sum()
+
+    def logit(self, scores: Tensor) -> Tensor:
+        """Return the logit (n, B) of the probability at which scores (n, B) are the optimum."""
+        return self.log_odds(scores) - self.purchase_weight.log()
