@@ -1,6 +1,7 @@
 """What surrounds every run: known parameters, inputs that belong together, plain errors."""
 
 import json
+import logging
 import re
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,11 @@ from promo_kedro.datasets.atomic import replacing
 from promo_kedro.errors import InputError, MissingRunError
 from promo_kedro.parameters import no_such_name
 
+logger = logging.getLogger(__name__)
+
 FOLDERS = ("raw_dir", "data_dir")
+# Trained once, asked again about newer data; what they were trained on is told, not refused.
+LASTING = ("brand_models", "brand_list")
 
 
 class RuntimeParameters:
@@ -72,7 +77,8 @@ class Provenance:
         elif made:
             self._raw_data_hash = _load("raw_manifest", catalog)["raw_data_hash"]
             self._refuse_other_raw_folder(run_params, catalog)
-        self._refuse_strangers(made)
+        self._tell_of_older(made)
+        self._refuse_strangers([name for name in made if name not in LASTING])
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str) -> None:
@@ -94,6 +100,12 @@ class Provenance:
                 "the data folder was made from other raw files than those in raw_dir: run the "
                 "whole of `kedro run` on this raw_dir, with a data_dir of its own."
             )
+
+    def _tell_of_older(self, names: list[str]) -> None:
+        recorded = self._recorded()
+        for name in names:
+            if name in LASTING and recorded.get(name) != self._raw_data_hash:
+                logger.warning("%s were made from other raw data than this run's.", name)
 
     def _refuse_strangers(self, names: list[str]) -> None:
         recorded = self._recorded()
@@ -176,10 +188,13 @@ def _is_there(name: str, catalog: DataCatalog) -> bool:
 
 def _makers() -> dict[str, str]:
     """Return which pipeline makes each dataset; the raw tables are the retailer's."""
-    flow = {
-        name: pipe for name, pipe in pipelines.items() if name not in ("__default__", "simulation")
-    }
-    return {output: name for name, pipe in flow.items() for output in pipe.all_outputs()}
+    makers: dict[str, str] = {}
+    for name, pipe in pipelines.items():
+        if name not in ("__default__", "simulation"):
+            for output in pipe.all_outputs():
+                # The first that makes it: later ones contain parts of those before.
+                makers.setdefault(output, name)
+    return makers
 
 
 def _commands_for(names: list[str]) -> str:

@@ -85,7 +85,10 @@ class _Run:
     @property
     def settings(self) -> dict[str, Any]:
         """Everything of the parameters that the run depends on."""
-        settings = {"model": self.parameters.model, "calibration": self.all.calibration}
+        settings: dict[str, Any] = {
+            "model": self.parameters.model,
+            "calibration": self.all.calibration,
+        }
         if self.is_network:
             settings |= {
                 "loss": self.parameters.loss,
@@ -209,7 +212,8 @@ def _hash_of(classroom: Classroom) -> str:
     for inputs in (classroom.training, classroom.validation):
         digest.update(inputs.customer_id.tobytes() + inputs.snapshot.tobytes())
         for tensor in (inputs.variables, inputs.brands.name, inputs.brands.level, inputs.bought):
-            digest.update(tensor.numpy().tobytes())
+            if tensor is not None:
+                digest.update(tensor.numpy().tobytes())
     return digest.hexdigest()
 
 
