@@ -87,6 +87,11 @@ def test_the_winner_is_chosen_without_the_sample_that_is_reported(assessment, ca
 
 
 def test_equals_are_ordered_by_name_and_another_run_in_use_is_told(assessment, caplog):
-    same = assessment.assign(f1_median=0.5)
+    same = assessment.assign(f1_median=0.5, f1_mean=0.5)
     assert choose_winner(same, BrandAssessmentParameters(in_use="v1")) == "bau"
     assert "run in use is another" in caplog.text
+
+
+def test_equal_medians_are_told_apart_by_the_mean(assessment):
+    same = assessment.assign(f1_median=0.0)
+    assert choose_winner(same, BrandAssessmentParameters(in_use="v1")) == "v2"

@@ -69,7 +69,7 @@ def read_selected(
     Raises:
         InputError: A selected consumer is not among those judged.
     """
-    rows = selections.filter(selections.sample == sample, selections.run == run)
+    rows = selections.filter(selections["sample"] == sample, selections["run"] == run)
     rules = sum(rows[name].cast("int16") * 2**bit for bit, name in enumerate(SIZINGS))
     rows = _numbered(rows.mutate(rules=rules), brands)
     chosen = rows.select("customer_id", "number", rules=rows["rules"].cast("int8")).to_pyarrow()

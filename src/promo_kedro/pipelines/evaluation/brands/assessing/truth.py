@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from promo_kedro.hashing import hashed
-from promo_kedro.pipelines.evaluation.brands.assessing.assessment import judge
+from promo_kedro.pipelines.evaluation.brands.assessing.assessment import hide_small_groups, judge
 from promo_kedro.pipelines.evaluation.brands.assessing.levels import Ground, Pairs
 from promo_kedro.pipelines.evaluation.brands.assessing.strata import ApprovedBrands
 from promo_kedro.pipelines.evaluation.brands.assessing.winner import REPORTED
@@ -111,7 +111,7 @@ def score_truth(
 
     Returns:
         Columns of ``brand_assessment``, and the shares: rows of run ``truth`` first, then those of
-        every run under the main rule of size.
+        every run under the main rule of size; for people, without figures of small groups.
     """
     key = {"sample": REPORTED, "sizing": parameters.sizing}
     chosen = (counts["sample"] == REPORTED) & (counts["sizing"] == parameters.sizing)
@@ -134,7 +134,10 @@ def score_truth(
             for share, figure in SHARES.items()
         }
         parts.append(ours.assign(**shares))
-    return pd.concat(parts, ignore_index=True)[COLUMNS] if parts else no_truth()
+    if not parts:
+        return no_truth()
+    table = pd.concat(parts, ignore_index=True)[COLUMNS]
+    return hide_small_groups(table, parameters.min_group_consumers)
 
 
 def _first_day(snapshots: pd.DataFrame) -> date:

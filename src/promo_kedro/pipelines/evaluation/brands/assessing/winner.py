@@ -22,11 +22,16 @@ def main_rows(assessment: pd.DataFrame, sample: str, sizing: str) -> pd.DataFram
 def selection_scores(assessment: pd.DataFrame, parameters: BrandAssessmentParameters) -> pd.Series:
     """The mean of F1 per consumer and F1 per brand of each run on the validation sample.
 
-    An F1 that does not exist counts 0. The best come first; equals stand in order of their names.
+    An F1 that does not exist counts 0. The best come first; equals (medians may all be 0) stand
+    in order of their mean F1, then of their names.
     """
     rows = main_rows(assessment, CHOOSING, parameters.sizing)
-    scores = rows[parameters.winner_by].astype(float).fillna(0.0).groupby(rows["run"]).mean()
-    return scores.sort_index().sort_values(ascending=False, kind="stable").rename("score")
+    figures = rows[[parameters.winner_by, "f1_mean"]].astype(float).fillna(0.0)
+    scores = figures.set_axis(["score", "f1_mean"], axis=1).groupby(rows["run"]).mean()
+    best_first = scores.sort_index().sort_values(
+        ["score", "f1_mean"], ascending=False, kind="stable"
+    )
+    return best_first["score"]
 
 
 def choose_winner(assessment: pd.DataFrame, parameters: BrandAssessmentParameters) -> str:
