@@ -23,8 +23,19 @@ from promo_kedro.schemas.brands import (
     BrandSelections,
 )
 
-RUNS = [("out_of_training", "bau"), ("out_of_training", "varemb"), ("next", "varemb")]
+SAMPLES_AND_RUNS = [("out_of_training", "bau"), ("out_of_training", "varemb"), ("next", "varemb")]
 KEY = ["sample", "run", "sizing", "brand"]
+
+
+SNAPSHOTS = pd.DataFrame(
+    {
+        "snapshot": [9, 10, 11],
+        "use": ["train", "test", "next"],
+        "history_from": 0,
+        "first_day": ["2025-12-18", "2026-01-01", "2026-01-15"],
+        "last_day": ["2025-12-31", "2026-01-14", "2026-01-28"],
+    }
+)
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +44,7 @@ def probabilities():
     shares = [0.5, 0.3, 0.1, 0.05, 0.03, 0.0]
     return {
         names: np.column_stack([rng.beta(4 * s + 0.01, 4 * (1 - s), 200) for s in shares])
-        for names in RUNS
+        for names in SAMPLES_AND_RUNS
     }
 
 
@@ -50,6 +61,12 @@ def tables(probabilities):
 
 
 @pytest.fixture
+def coming(tables):
+    pairs, totals, brand_list = tables
+    return pairs.filter(pairs["sample"] == "next"), totals.query("sample == 'next'"), brand_list
+
+
+@pytest.fixture
 def saved(tmp_path):
     return StreamedTableDataset(
         filepath=str(tmp_path / "selections"),
@@ -59,7 +76,7 @@ def saved(tmp_path):
 
 
 def sized(tables, saved, **parameters):
-    parameters = BrandSizingParameters(run="varemb", **parameters)
+    parameters = BrandSizingParameters(**parameters)
     audiences, parts = size_brand_audiences(*tables, parameters)
     saved.save(parts)
     return BrandAudiences.validate(audiences), BrandSelections.validate(saved.load())
@@ -68,7 +85,7 @@ def sized(tables, saved, **parameters):
 @pytest.mark.parametrize("most", [None, 2])
 def test_a_size_is_the_number_of_selected_pairs_and_sums_are_theirs(tables, saved, most):
     audiences, table = sized(tables, saved, brands_per_consumer=most)
-    assert len(audiences) == len(RUNS) * len(SIZINGS) * 6
+    assert len(audiences) == len(SAMPLES_AND_RUNS) * len(SIZINGS) * 6
     assert not audiences.duplicated(KEY).any()
     pairs = table.to_pandas()
     assert pairs[SIZINGS].any(axis=1).all()
@@ -159,12 +176,12 @@ def test_without_bounds_every_wanted_consumer_is_addressed(probabilities, saved)
 
 
 @pytest.mark.parametrize("sizing", SIZINGS)
-def test_members_are_those_of_the_coming_step_by_the_run_and_rule_in_use(tables, saved, sizing):
-    audiences, table = sized(tables, saved, fixed_share=0.1)
-    parameters = BrandSizingParameters(run="varemb", sizing=sizing)
-    members = list_brand_audience_members(table, audiences, _snapshots(), parameters)
+def test_members_are_those_of_the_coming_step_by_the_rule_in_use(coming, saved, sizing):
+    audiences, table = sized(coming, saved, fixed_share=0.1)
+    parameters = BrandSizingParameters(sizing=sizing)
+    members = list_brand_audience_members(table, audiences, SNAPSHOTS, parameters)
     members = BrandAudienceMembers.validate(members)
-    in_use = audiences.query("sample == 'next' and sizing == @sizing and size > 0")
+    in_use = audiences.query("sizing == @sizing and size > 0")
     assert members.groupby("brand").size().to_dict() == in_use.set_index("brand")["size"].to_dict()
     for _, own in members.groupby("brand"):
         assert own["rank"].tolist() == list(range(1, len(own) + 1))
@@ -173,26 +190,22 @@ def test_members_are_those_of_the_coming_step_by_the_run_and_rule_in_use(tables,
     assert set(members["valid_to"]) == {"2026-01-28"}
 
 
-def test_all_audiences_suppressed_address_nobody(tables, saved):
-    audiences, table = sized(tables, saved, smallest_audience=1000)
+def test_where_all_audiences_are_too_small_nobody_is_addressed(coming, saved):
+    audiences, table = sized(coming, saved, smallest_audience=1000)
     assert (audiences["size"] == 0).all()
-    members = list_brand_audience_members(
-        table, audiences, _snapshots(), BrandSizingParameters(run="varemb")
-    )
+    members = list_brand_audience_members(table, audiences, SNAPSHOTS, BrandSizingParameters())
     assert BrandAudienceMembers.validate(members).empty
 
 
-def test_a_run_that_did_not_score_the_coming_step_is_refused(tables, saved):
+def test_members_are_those_of_one_run(tables, saved):
     audiences, table = sized(tables, saved)
-    with pytest.raises(MissingRunError, match=r"none of run 'bau' for the coming step"):
-        list_brand_audience_members(
-            table, audiences, _snapshots(), BrandSizingParameters(run="bau")
-        )
+    with pytest.raises(MissingRunError, match="audiences of 2 runs, one is needed"):
+        list_brand_audience_members(table, audiences, SNAPSHOTS, BrandSizingParameters())
 
 
 def test_tables_of_different_runs_are_refused(tables):
     pairs, totals, brand_list = tables
-    parameters = BrandSizingParameters(run="varemb")
+    parameters = BrandSizingParameters()
     with pytest.raises(MissingRunError, match="1 brands that brand_list does not have"):
         size_brand_audiences(pairs, totals, brand_list.iloc[1:], parameters)
     for other in [
@@ -203,15 +216,3 @@ def test_tables_of_different_runs_are_refused(tables):
     ]:
         with pytest.raises(MissingRunError, match="brand_score_totals counts"):
             size_brand_audiences(other, totals, brand_list, parameters)
-
-
-def _snapshots():
-    return pd.DataFrame(
-        {
-            "snapshot": [9, 10, 11],
-            "use": ["train", "test", "next"],
-            "history_from": 0,
-            "first_day": ["2025-12-18", "2026-01-01", "2026-01-15"],
-            "last_day": ["2025-12-31", "2026-01-14", "2026-01-28"],
-        }
-    )

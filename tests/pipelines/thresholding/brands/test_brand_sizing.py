@@ -79,7 +79,7 @@ def test_quotas_round_halves_upwards_and_may_exceed_the_pairs():
         consumers=np.array([50, 50]),
         prevalence=np.array([0.01, 0.5]),
         expected_buyers=np.array([2.5, 3.49]),
-        parameters=BrandSizingParameters(run="any", fixed_share=0.1),
+        parameters=BrandSizingParameters(fixed_share=0.1),
     )
     assert wanted["prevalence"].tolist() == [1, 25]
     assert wanted["expected_count"].tolist() == [3, 3]
@@ -111,4 +111,4 @@ def test_brands_do_not_touch_each_other(order):
 )
 def test_impossible_parameters_are_named(wrong, named):
     with pytest.raises(ValidationError, match=named):
-        BrandSizingParameters(run="any", **wrong)
+        BrandSizingParameters(**wrong)

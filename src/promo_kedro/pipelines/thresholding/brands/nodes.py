@@ -65,44 +65,42 @@ def size_brand_audiences(
 
 
 def list_brand_audience_members(
-    brand_selections: Table,
-    brand_audiences: DataFrame,
+    brand_next_selections: Table,
+    brand_next_audiences: DataFrame,
     brand_snapshots: DataFrame,
     parameters: BrandSizingParameters,
 ) -> DataFrame:
     """List whom to address for which brand in the coming step, the likeliest first.
 
     Returns:
-        ``brand_audience_members`` of the run and the rule in use; a brand whose audience was too
-        small has none.
+        ``brand_audience_members`` by the rule in use, of the run that scored the coming step; a
+        brand whose audience was too small has none.
 
     Raises:
-        MissingRunError: the coming step was not scored by the run in use.
+        MissingRunError: the coming step was scored by no run, or by several.
     """
-    run, sizing = parameters.run, parameters.sizing
-    sized = brand_audiences.query("sample == 'next' and run == @run and sizing == @sizing")
-    if sized.empty:
+    runs = sorted(set(brand_next_audiences["run"]))
+    if len(runs) != 1:
         raise MissingRunError(
-            f"brand_audiences has none of run {run!r} for the coming step; score it with "
-            f"`kedro run --pipeline=brands` after setting brand_modelling.in_use to {run!r}."
+            f"brand_next_audiences has audiences of {len(runs)} runs, one is needed: run "
+            "`kedro run --pipeline=brands`."
         )
     (coming,) = brand_snapshots.query("use == 'next'").itertuples()
-    pairs = brand_selections
-    own = (pairs["sample"] == "next") & (pairs["run"] == run) & pairs[sizing]
-    members = pairs.filter(own).select("brand", "customer_id", "probability").to_pandas()
+    chosen = brand_next_selections.filter(brand_next_selections[parameters.sizing])
+    members = chosen.select("brand", "customer_id", "probability").to_pandas()
     members = members.sort_values(
         ["brand", "probability", "customer_id"], ascending=[True, False, True], ignore_index=True
     )
     logger.info(
-        "From %s to %s, %s of %s brands address %s consumers, %s messages in all (%s, %s).",
+        "From %s to %s, %s of %s brands address %s consumers, with %s messages in all (%s, %s).",
         coming.first_day,
         coming.last_day,
         f"{members['brand'].nunique():,}",
-        f"{len(sized):,}",
+        f"{brand_next_audiences['brand'].nunique():,}",
         f"{members['customer_id'].nunique():,}",
         f"{len(members):,}",
-        run,
-        sizing,
+        runs[0],
+        parameters.sizing,
     )
     return members.assign(
         rank=members.groupby("brand").cumcount() + 1,

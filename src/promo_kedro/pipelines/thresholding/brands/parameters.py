@@ -13,7 +13,6 @@ class BrandSizingParameters(Parameters):
     """How many consumers a brand addresses, and within which bounds.
 
     Attributes:
-        run: the run of the experiment whose audiences are used in the coming step.
         sizing: the rule of size that is used in the coming step; all rules are compared.
         fixed_share: share of all consumers whom each brand addresses under ``fixed``.
         precision_floor: share of buyers that an audience must promise under ``precision_floor``.
@@ -22,7 +21,6 @@ class BrandSizingParameters(Parameters):
         smallest_audience: an audience of fewer consumers addresses nobody.
     """
 
-    run: str
     sizing: Sizing = "prevalence"
     fixed_share: float = Field(default=0.02, gt=0, le=1)
     precision_floor: float = Field(default=0.2, gt=0, le=1)
