@@ -233,3 +233,14 @@ def test_weights_move_with_the_loss():
         "purchase_weight",
         "prior",
     }
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=str)
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_networks_may_run_in_half_precision(variant, dtype):
+    loss = loss_of(**variant)
+    scores = torch.linspace(-20, 20, 200)[:, None].repeat(1, BRANDS).to(dtype)
+    scores[0] = torch.logit(torch.tensor(0.05)).to(dtype)  # the margin, as near as can be
+    scores.requires_grad_()
+    loss.mean(scores, torch.zeros(200, BRANDS)).backward()
+    assert torch.isfinite(scores.grad).all()

@@ -64,7 +64,8 @@ class BrandLoss(nn.Module, ABC):
             bought: (n, B) 0 or 1.
             row_weight: (n,) how much each consumer counts; all alike when None.
         """
-        per_row = self.terms(scores, bought).mean(dim=1)
+        # Half precision, where a network may run, is too coarse for logarithms near a margin.
+        per_row = self.terms(scores.to(torch.float32), bought).mean(dim=1)
         if row_weight is None:
             return per_row.mean()
         return (per_row * row_weight).sum() / row_weight.sum()

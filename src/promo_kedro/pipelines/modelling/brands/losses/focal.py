@@ -2,11 +2,14 @@
 
 from typing import Literal
 
+import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid, softplus
 
 from promo_kedro.pipelines.modelling.brands.losses.base import BrandLoss
-from promo_kedro.pipelines.modelling.brands.losses.stable import log_slope_if_bought
+
+# Its exponential is not yet 0 in float32.
+_SMALLEST_EXPONENT = -80.0
 
 
 class Focal(BrandLoss):
@@ -37,5 +40,14 @@ class Focal(BrandLoss):
         return self.if_bought(-scores)
 
     def log_odds(self, scores: Tensor) -> Tensor:
-        """γ·x + ln(γ(1 − p)(−ln(1 − p)) + p) − ln(γp(−ln p) + 1 − p)."""
-        return log_slope_if_bought(-scores, self.gamma) - log_slope_if_bought(scores, self.gamma)
+        """γ·x + ln(γ(1 − p)(−ln(1 − p)) + p) − ln(γp(−ln p) + 1 − p).
+
+        It is odd in x. With a = −|x| and e = exp(a) the common factor 1/(1 + e) of the logarithms
+        cancels, and what is left are numbers between 1 and 1 + γ.
+        """
+        a = -scores.abs()
+        e = a.clamp(min=_SMALLEST_EXPONENT).exp()
+        softplus_a = e.log1p()
+        below = (self.gamma + 1) * a + (self.gamma * softplus_a / e).log1p()
+        below = below - (self.gamma * e * (softplus_a - a)).log1p()
+        return torch.where(scores < 0, below, -below)

@@ -25,5 +25,7 @@ def log_slope_if_bought(scores: Tensor, gamma: float) -> Tensor:
 
     −l₁' = (1 − p)^γ·(γ·p·(−ln p) + (1 − p)).
     """
+    if gamma == 0:
+        return logsigmoid(-scores)
     focused = log_or_minus_infinity(gamma) + logsigmoid(scores) + log_softplus(-scores)
     return gamma * logsigmoid(-scores) + torch.logaddexp(focused, logsigmoid(-scores))
