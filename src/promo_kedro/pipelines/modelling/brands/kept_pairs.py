@@ -1,6 +1,6 @@
 """The consumers likeliest to buy each brand, kept exactly while all consumers stream past.
 
-Each brand holds at most twice as many candidates as it keeps. When they no longer fit, the
+Each brand holds half as many candidates again as it keeps. When they no longer fit, the
 likeliest stay, and the last of them is the floor under which no later consumer can matter.
 Consumers of the same logit are told apart by a hash of their id, another for each brand: a model
 that gives everyone the same score addresses others for each brand, and always the same ones.
@@ -46,13 +46,23 @@ class KeptPairs:
     """The likeliest consumers of every brand.
 
     Args:
-        counts: (brands,) how many consumers each brand keeps.
+        counts: (brands,) how many consumers each brand keeps at most.
     """
 
     def __init__(self, counts: Array) -> None:
-        salts = hashed(np.arange(len(counts)), _TIE_SALT)
+        ends = np.cumsum(counts + np.maximum(counts // 2, _SMALLEST_RESERVE))
+        # One piece of memory for all brands, which goes back whole when they are done.
+        total = int(ends[-1]) if len(ends) else 0
+        ids, logit = np.empty(total, np.int64), np.empty(total, np.float32)
         self._brands = [
-            _Likeliest(int(count), int(salt)) for count, salt in zip(counts, salts, strict=True)
+            _Likeliest(int(count), int(salt), its_ids, its_logit)
+            for count, salt, its_ids, its_logit in zip(
+                counts,
+                hashed(np.arange(len(counts)), _TIE_SALT),
+                np.split(ids, ends)[: len(counts)],
+                np.split(logit, ends)[: len(counts)],
+                strict=True,
+            )
         ]
 
     def add(self, customer_id: Array, logit: Array) -> None:
@@ -60,36 +70,40 @@ class KeptPairs:
         for brand, its_logit in zip(self._brands, logit, strict=True):
             brand.add(customer_id, its_logit)
 
-    def finish(self) -> Pairs:
-        """Return the pairs, and forget them."""
-        count = [min(brand.held, brand.count) for brand in self._brands]
+    def finish(self, counts: Array) -> Pairs:
+        """Return the pairs, and forget them.
+
+        Args:
+            counts: (brands,) how many each brand keeps in the end, no more than at first.
+        """
+        count = [
+            min(brand.held, brand.count, int(wanted))
+            for brand, wanted in zip(self._brands, counts, strict=True)
+        ]
         total = sum(count)
         customer_id, logit = np.empty(total, np.int64), np.empty(total, np.float32)
         rank, at = np.empty(total, np.int32), 0
-        # Brands let go of their candidates one by one, so that both never lie in memory whole.
-        self._brands.reverse()
-        while self._brands:
-            its_ids, its_logit = self._brands.pop().ordered()
-            to = slice(at, at + len(its_ids))
-            customer_id[to], logit[to] = its_ids, its_logit
-            rank[to] = np.arange(1, len(its_ids) + 1)
+        for brand, size in zip(self._brands, count, strict=True):
+            its_ids, its_logit = brand.ordered()
+            to = slice(at, at + size)
+            customer_id[to], logit[to] = its_ids[:size], its_logit[:size]
+            rank[to] = np.arange(1, size + 1)
             at = to.stop
+        self._brands = []
         column = np.repeat(np.arange(len(count), dtype=np.int32), count)
         return Pairs(column, customer_id, logit, rank)
 
 
 class _Likeliest:
-    """The likeliest consumers of one brand."""
+    """The likeliest consumers of one brand; ``ids`` and ``logit`` are room for candidates."""
 
-    def __init__(self, count: int, salt: int) -> None:
+    def __init__(self, count: int, salt: int, ids: Array, logit: Array) -> None:
         self.count = count
         self.held = 0
         self._salt = salt
         self._floor = np.float32(-np.inf)
         self._floor_hash = np.uint64(0)
-        capacity = count + max(count, _SMALLEST_RESERVE)
-        self._ids = np.empty(capacity, np.int64)
-        self._logit = np.empty(capacity, np.float32)
+        self._ids, self._logit = ids, logit
 
     def add(self, customer_id: Array, logit: Array) -> None:
         """Take in consumers (n,) who are not below the floor."""
