@@ -1,8 +1,9 @@
 """What the brand models read: variables, ragged histories, and which brands were bought."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -41,10 +42,6 @@ class Tokens:
         return Tokens(
             start, self.name[at], self.level[at], self.steps_bought[at], self.steps_since[at]
         )
-
-    def to(self, device: torch.device) -> "Tokens":
-        """Return the same on a device."""
-        return Tokens(*(tensor.to(device) for tensor in tensors_of(self)))
 
 
 @dataclass(frozen=True)
@@ -102,9 +99,21 @@ class BrandInputs:
         return matrix
 
 
-def tensors_of(part: Any) -> list[Tensor]:
-    """Return a dataclass's fields."""
-    return [getattr(part, field.name) for field in fields(part)]
+def to_tensors(inputs: BrandInputs) -> list[Tensor]:
+    """Return all that a network reads, bare: Fabric opens no dataclass."""
+    histories = (inputs.brands, inputs.categories, inputs.items)
+    columns = [getattr(history, name.name) for history in histories for name in fields(Tokens)]
+    return [inputs.variables, inputs.tenure, *columns]
+
+
+def from_tensors(tensors: Sequence[Tensor]) -> BrandInputs:
+    """Put them together again, without ids and without what was bought."""
+    variables, tenure, *columns = tensors
+    width, nobody = len(fields(Tokens)), np.empty(0, dtype=np.int64)
+    brands, categories, items = (
+        Tokens(*columns[at : at + width]) for at in range(0, len(columns), width)
+    )
+    return BrandInputs(nobody, nobody, variables, tenure, brands, categories, items, bought=None)
 
 
 def _spread(begin: Tensor, end: Tensor) -> tuple[Tensor, Tensor]:
@@ -112,7 +121,7 @@ def _spread(begin: Tensor, end: Tensor) -> tuple[Tensor, Tensor]:
     count = end - begin
     start = torch.cat([count.new_zeros(1), count.cumsum(0)])
     shift = torch.repeat_interleave(begin - start[:-1], count)
-    return start, torch.arange(int(start[-1])) + shift
+    return start, torch.arange(len(shift), device=shift.device) + shift
 
 
 def _pairs_of(bought: Tensor, rows: Tensor) -> Tensor:

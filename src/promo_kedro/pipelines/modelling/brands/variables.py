@@ -74,7 +74,7 @@ class Encoder:
         return {"brand": self.brands, "category": self.categories, "item": self.items}[kind]
 
     def vocabulary(self) -> DataFrame:
-        """Return one row per known name: its kind, the kind's number, and its position."""
+        """Return one row per known name: its kind, and its position."""
         parts = [
             pd.DataFrame({"kind": kind, "name": names, "position": range(1, len(names) + 1)})
             for kind in HISTORY_KINDS
@@ -126,7 +126,8 @@ def encode(
     places = pd.MultiIndex.from_frame(known[["kind", "name"]])
     found = places.get_indexer(pd.MultiIndex.from_frame(history[["kind", "name"]].astype(str)))
     position = np.append(known["position"].to_numpy(), UNKNOWN)[found]
-    numbered = history.assign(position=position)
+    kind = pd.Index(HISTORY_KINDS).get_indexer(history["kind"])
+    numbered = history.assign(position=position, kind=kind)
     if purchases is not None:
         brand = pd.Index(encoder.brands).get_indexer(purchases["brand"].astype(str))
         purchases = purchases.assign(position=brand + 1)
@@ -136,12 +137,16 @@ def encode(
 def encode_numbered(
     features: DataFrame, history: DataFrame, purchases: DataFrame | None, encoder: Encoder
 ) -> BrandInputs:
-    """Do the same with names that are numbers already, in a column ``position``, 0 if unknown."""
+    """Do the same with texts that are numbers already.
+
+    ``position`` stands for a name, 0 if it is unknown, and ``kind`` is the place in
+    ``HISTORY_KINDS``.
+    """
     features = features.sort_values(["snapshot", "customer_id"], ignore_index=True)
     rows = _Rows(features)
     tokens = {
-        kind: _tokens(history[(history["kind"] == kind).to_numpy()], rows, len(encoder.names(kind)))
-        for kind in HISTORY_KINDS
+        kind: _tokens(history[history["kind"] == number], rows, len(encoder.names(kind)))
+        for number, kind in enumerate(HISTORY_KINDS)
     }
     levels = [_level(features[name], known) for name, known in encoder.attributes.items()]
     levels += [_bin(features[name], edges) for name, edges in encoder.edges.items()]
