@@ -1,5 +1,6 @@
 """How much of the spread of F1 comes from the loss, and how much from the rule of size."""
 
+import json
 from dataclasses import dataclass
 
 import pandas as pd
@@ -29,10 +30,18 @@ class MainEffects:
 
 
 def loss_runs(runs: pd.DataFrame) -> list[str]:
-    """Runs of VarEmb V2 that differ in their loss alone."""
+    """Runs of VarEmb V2 that differ in their loss alone: one network, trained one way."""
     plain = runs["resampling"].isna() | runs["resampling"].isin(_PLAIN)
-    chosen = (runs["model"] == "varemb_v2") & plain & runs["epsilon"].isna()
-    return list(runs.loc[chosen, "run"].astype(str))
+    chosen = runs[(runs["model"] == "varemb_v2") & plain & runs["epsilon"].isna()]
+    if chosen.empty:
+        return []
+    recipe = chosen["parameters"].map(_all_but_the_loss)
+    return list(chosen.loc[recipe == recipe.mode()[0], "run"].astype(str))
+
+
+def _all_but_the_loss(parameters: str) -> str:
+    settings = json.loads(parameters)
+    return json.dumps({name: settings[name] for name in sorted(settings) if name != "loss"})
 
 
 def grid(assessment: pd.DataFrame, level: str, figure: str = "f1_median") -> pd.DataFrame:

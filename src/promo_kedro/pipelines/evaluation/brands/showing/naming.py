@@ -8,7 +8,6 @@ from promo_kedro.pipelines.evaluation.plot_style import BLUE, GREEN, MUTED, ORAN
 
 SAMPLE = "out_of_training"  # the consumers by whom everything is judged
 TRUTH = "truth"
-SMALLEST_GROUP = 10  # buyers; a brand with fewer is not drawn by itself
 MODELS = {
     "popularity": "Popularity",
     "bau": "BAU",
@@ -19,10 +18,18 @@ MODELS = {
 }
 LOSSES = {
     "bce": "binary cross-entropy",
-    "focal": "binary focal cross-entropy",
-    "weighted": "weighted cross-entropy",
+    "focal": "binary focal cross-entropy (BFC)",
+    "weighted": "weighted cross-entropy (WCE)",
     "asymmetric": "asymmetric loss",
     "logit_adjusted": "logit adjustment",
+}
+WEIGHTS = {
+    "inverse": "brands weighted by 1 / frequency",
+    "effective_number": "brands weighted by effective number",
+    "allowlist": "more weight on approved brands",
+    "allowlist on positives": "more weight on purchases of approved brands",
+    "custom": "weights of your own",
+    "custom on positives": "weights of your own, on purchases",
 }
 RESAMPLING = {
     "square_root": "square-root balanced sampling",
@@ -69,6 +76,17 @@ def models_of(runs: pd.DataFrame) -> dict[str, str]:
     return dict(zip(runs["run"].astype(str), runs["model"].astype(str), strict=True))
 
 
+def judged(assessment: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the consumers by whom everything is judged."""
+    return assessment[assessment["sample"] == SAMPLE]
+
+
+def with_truth(assessment: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
+    """Those rows, and the truth's own where it is known."""
+    rows, own = judged(assessment), truth[truth["run"] == TRUTH]
+    return rows if own.empty else pd.concat([rows, own[rows.columns]], ignore_index=True)
+
+
 def runs_in_order(names: Sequence[str], runs: pd.DataFrame) -> list[str]:
     """Those runs as the experiment lists them, what it does not list (the truth) last."""
     listed = [run for run in runs["run"].astype(str) if run in set(names)]
@@ -79,7 +97,10 @@ def describe(run: pd.Series) -> str:
     """What a run is, in words: its model and whatever sets it apart."""
     words = [MODELS.get(run["model"], run["model"])]
     if pd.notna(run["loss"]):
-        words.append(LOSSES.get(run["loss"], run["loss"]))
+        name, _, weights = str(run["loss"]).partition(", ")
+        words.append(LOSSES.get(name, name))
+        if weights:
+            words.append(WEIGHTS.get(weights, weights))
     if pd.notna(run["resampling"]) and run["resampling"] != "none":
         words.append(RESAMPLING.get(run["resampling"], run["resampling"]))
     if pd.notna(run["epsilon"]):

@@ -6,7 +6,12 @@ import numpy as np
 import pandas as pd
 
 from promo_kedro.pipelines.evaluation.brands.showing.main_effects import grid, loss_runs
-from promo_kedro.pipelines.evaluation.brands.showing.naming import LEVELS, RULES, runs_in_order
+from promo_kedro.pipelines.evaluation.brands.showing.naming import (
+    LEVELS,
+    RULES,
+    TRUTH,
+    runs_in_order,
+)
 from promo_kedro.pipelines.evaluation.plot_style import BLUE, INK, message_figure, new_figure
 from promo_kedro.types import Figure
 
@@ -32,7 +37,8 @@ def plot_brand_grid(assessment: pd.DataFrame, runs: pd.DataFrame) -> Figure:
     axes = figure.subplots(1, 2, sharey=True)
     for axis, (level, words) in zip(axes, LEVELS.items(), strict=True):
         table = cells[level].reindex(index=[*losses, *others], columns=rules)
-        _heat_map(axis, 100 * table.to_numpy(dtype=float), len(losses) if others else 0)
+        contest = table.index != TRUTH
+        _heat_map(axis, 100 * table.to_numpy(dtype=float), contest, len(losses) if others else 0)
         axis.set_title(words, loc="left", fontsize=10.5, fontweight="bold", color=INK)
         labels = [RULES[rule].replace(" ", "\n", 1) for rule in rules]
         axis.set_xticks(range(len(rules)), labels, fontsize=8.5, color=INK)
@@ -42,13 +48,13 @@ def plot_brand_grid(assessment: pd.DataFrame, runs: pd.DataFrame) -> Figure:
     return figure
 
 
-def _heat_map(axis: Any, percent: np.ndarray, above: int) -> None:
-    """Draw the cells, with a gap below the first rows."""
+def _heat_map(axis: Any, percent: np.ndarray, contest: np.ndarray, above: int) -> None:
+    """Draw the cells, with a gap below the first rows; the truth takes no part in the contest."""
     from matplotlib.colors import LinearSegmentedColormap
 
     colours = LinearSegmentedColormap.from_list("paper to blue", ["#f5f7fa", BLUE])
     highest = max(np.nanmax(percent, initial=0.0), 1e-9)
-    best = np.nanmax(np.where(np.isnan(percent), -1, percent), axis=0)
+    best = np.where(np.isnan(percent), -1, percent)[contest].max(axis=0, initial=-1)
     for (row, column), value in np.ndenumerate(percent):
         height = row + 0.4 * (0 < above <= row)
         colour = colours(value / highest) if np.isfinite(value) else "white"
@@ -57,7 +63,7 @@ def _heat_map(axis: Any, percent: np.ndarray, above: int) -> None:
             column, height, f"{value:.1f}" if np.isfinite(value) else "–",
             ha="center", va="center", fontsize=8.5,
             color="white" if np.isfinite(value) and value > 0.6 * highest else INK,
-            fontweight="bold" if value == best[column] and value > 0 else "normal",
+            fontweight="bold" if value == best[column] > 0 and contest[row] else "normal",
         )  # fmt: skip
     axis.set_xlim(-0.5, percent.shape[1] - 0.5)
     axis.set_ylim(len(percent) - 0.5 + 0.4 * (0 < above < len(percent)), -0.5)

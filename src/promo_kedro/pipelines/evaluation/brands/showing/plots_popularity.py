@@ -4,9 +4,9 @@ from typing import Any
 
 import pandas as pd
 
+from promo_kedro.pipelines.evaluation.brands.showing.axes import count_axis, wide_panels
 from promo_kedro.pipelines.evaluation.brands.showing.naming import (
     RULES,
-    SMALLEST_GROUP,
     STRATUM_COLOURS,
 )
 from promo_kedro.pipelines.evaluation.plot_style import (
@@ -14,40 +14,39 @@ from promo_kedro.pipelines.evaluation.plot_style import (
     legend,
     message_figure,
     outer_labels,
-    panels,
 )
 from promo_kedro.types import Figure
 
 TITLE = "Are popular brands foretold better than niche ones?"
+_MOST_PANELS = 9
 
 
-def plot_brand_popularity(results: pd.DataFrame, sizing: str, shown_runs: list[str]) -> Figure:
+def plot_brand_popularity(results: pd.DataFrame, sizing: str, smallest: int) -> Figure:
     """F1 of each brand against its buyers, a panel per run, coloured by stratum.
 
     Args:
-        results: ``brand_results``: a row per run, rule of size and brand.
-        sizing: The rule of size under which runs are compared.
-        shown_runs: Which runs get a panel, in this order.
+        results: ``brand_results``: the winner and the best run of every other model.
+        sizing: Its rule of size.
+        smallest: Brands with fewer buyers are left out: their F1 is chance, and says much of few.
     """
-    rows = results[(results["sizing"] == sizing) & results["run"].isin(shown_runs)]
-    rows = rows[rows["buyers"] >= SMALLEST_GROUP].dropna(subset=["f1"])
-    names = [run for run in shown_runs if (rows["run"] == run).any()]
+    rows = results.dropna(subset=["buyers", "f1"])
+    rows = rows[rows["buyers"] >= smallest]
+    names = list(dict.fromkeys(rows["run"].astype(str)))[:_MOST_PANELS]
     if not names:
         return message_figure(
-            TITLE, f"No approved brand has {SMALLEST_GROUP} buyers in the period foretold."
+            TITLE, f"No approved brand has {smallest} buyers in the period foretold."
         )
     note = (
-        f"A dot is an approved brand with at least {SMALLEST_GROUP} buyers in the period foretold; "
+        f"A dot is an approved brand with at least {smallest} buyers in the period foretold; "
         f"sizing: {RULES.get(sizing, sizing)}.\nLines: the median of each stratum over the buyers "
         "its brands have. Logarithmic axis."
     )
-    figure, axes = panels(names, TITLE, note, panel_size=(3.8, 2.9), sharex=True, sharey=True)
+    figure, axes = wide_panels(names, TITLE, note, least=(3.6, 2.9), sharex=True, sharey=True)
     for run, axis in axes.items():
         _dots(axis, rows[rows["run"] == run])
     for axis in axes.values():
-        axis.set_xscale("log")
-        axis.xaxis.set_major_formatter("{x:,.0f}")
-        axis.set_ylim(bottom=0)
+        count_axis(axis.xaxis, float(rows["buyers"].min()), float(rows["buyers"].max()))
+        axis.set_ylim(0, max(1.0, 115 * rows["f1"].max()))
     outer_labels(figure, axes, "buyers", "F1 of the brand (%)")
     present = [name for name in STRATUM_COLOURS if (rows["stratum"] == name).any()]
     legend(figure, [_handle(name) for name in present], columns=3)

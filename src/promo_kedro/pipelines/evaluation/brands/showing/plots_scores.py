@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from promo_kedro.pipelines.evaluation.brands.showing.axes import wide_panels
 from promo_kedro.pipelines.evaluation.brands.showing.naming import SAMPLE, runs_in_order
 from promo_kedro.pipelines.evaluation.plot_style import (
     BLUE,
@@ -13,15 +14,14 @@ from promo_kedro.pipelines.evaluation.plot_style import (
     legend,
     message_figure,
     outer_labels,
-    panels,
 )
 from promo_kedro.types import Figure
 
 TITLE = "How far do the scores tell buyers from others?"
 _NOTE = (
-    "All approved brands and all consumers never seen in training. Each curve adds up to 100 %. "
-    "The further blue lies right of grey,\nthe better. Dotted: the mean probability of buyers and "
-    "of others. Logit axis: equal steps are equal ratios of the odds."
+    "All approved brands and all consumers never seen in training. Each curve adds up to 100 %.\n"
+    "The further blue lies right of grey, the better. Dotted: the mean probability of buyers and "
+    "of others.\nLogit axis: equal steps are equal ratios of the odds."
 )
 _BINS_IN_ONE = 5  # bins of 0.05 in the logit are finer than an eye needs
 _WIDTH = 0.05 * _BINS_IN_ONE
@@ -40,7 +40,7 @@ def plot_brand_scores(histograms: pd.DataFrame, runs: pd.DataFrame) -> Figure:
     if not names:
         return message_figure(TITLE, "No scores were kept.")
     counts = {name: spread(judged[judged["run"] == name]) for name in names}
-    figure, axes = panels(names, TITLE, _NOTE, panel_size=(3.4, 2.5), sharex=True, sharey=True)
+    figure, axes = wide_panels(names, TITLE, _NOTE, least=(3.4, 2.5), sharex=True, sharey=True)
     for run, axis in axes.items():
         _curves(axis, counts[run])
     low = min(table.index.min() for table in counts.values())

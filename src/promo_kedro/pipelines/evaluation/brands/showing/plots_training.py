@@ -21,7 +21,7 @@ _CURVES = {
     "recall": "Recall (%)",
     "f1": "F1 (%)",
 }
-_STYLES = ("-", (0, (5, 1.5)), (0, (1, 1)))  # a further turn through the colours
+_STYLES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1, 1)))  # a further turn through the colours
 
 
 def plot_brand_training(history: pd.DataFrame, runs: pd.DataFrame) -> Figure:

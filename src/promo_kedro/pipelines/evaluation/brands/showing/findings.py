@@ -1,0 +1,208 @@
+"""What the tables say, in sentences that are computed from them."""
+
+import pandas as pd
+
+from promo_kedro.pipelines.evaluation.brands.showing.main_effects import (
+    MainEffects,
+    grid,
+    loss_runs,
+    main_effects,
+)
+from promo_kedro.pipelines.evaluation.brands.showing.naming import LEVELS, MODELS, RULES
+from promo_kedro.pipelines.evaluation.brands.showing.plots_privacy import GOAL
+from promo_kedro.pipelines.evaluation.wording import written
+
+FEW_BRANDS = 20
+MANY_EMPTY = 0.5
+_FIGURES = {"f1_median": "median F1", "f1_mean": "mean F1"}
+
+
+def verdict(experiment: pd.DataFrame) -> str:
+    """Whether the best run is ahead of the simpler models at both levels."""
+    if not experiment["winner"].any():
+        return "No run could be called the best."
+    best = experiment[experiment["winner"]].iloc[0]
+    others = experiment[~experiment["winner"]]
+    behind = []
+    for level in LEVELS:
+        figure = f"{level}_f1_median"
+        ahead = others[others[figure] >= best[figure]].sort_values(figure, ascending=False)
+        if not ahead.empty:
+            first = ahead.iloc[0]
+            behind.append(
+                f"at the {level} level {first['run']} does as well or better "
+                f"({percent(first[figure])} % against {percent(best[figure])} %)"
+            )
+    chosen = (
+        f"Chosen on the validation consumers, “{best['run']}” is the best run. On consumers never "
+        f"seen its median F1 is {percent(best['user_f1_median'])} % per consumer and "
+        f"{percent(best['item_f1_median'])} % per brand"
+    )
+    if not behind:
+        return f"{chosen}, above every other run at both levels."
+    return f"{chosen}; {'; '.join(behind)}."
+
+
+def against_simpler(experiment: pd.DataFrame) -> list[str]:
+    """One sentence per model that the best run is asked to beat."""
+    if not experiment["winner"].any():
+        return []
+    best = experiment[experiment["winner"]].iloc[0]
+    sentences = []
+    for model in ("bau", "varemb_v1", "popularity"):
+        rows = experiment[(experiment["model"] == model) & ~experiment["winner"]]
+        if rows.empty:
+            continue
+        parts = []
+        for level in LEVELS:
+            figure = f"{level}_f1_median"
+            points = 100 * (best[figure] - rows[figure].max())
+            parts.append(f"{written(points, '{:+.1f}')} points at the {level} level")
+        sentences.append(f"Against {MODELS[model]}: {' and '.join(parts)}.")
+    return sentences
+
+
+def grid_sentences(assessment: pd.DataFrame, runs: pd.DataFrame) -> list[str]:
+    """How much of the spread of F1 is the loss's and how much the rule of size's, per level."""
+    names = loss_runs(runs)
+    sentences = []
+    for level in LEVELS:
+        effects = grid_effects(assessment, names, level)
+        if effects is not None:
+            sentences.append(_sentence(level, effects))
+    if not sentences:
+        return ["There are not enough losses, or not enough rules of size, to tell them apart."]
+    return sentences
+
+
+def grid_effects(assessment: pd.DataFrame, names: list[str], level: str) -> MainEffects | None:
+    """Of the median F1; of the mean where every median is the same, as when all are zero."""
+    for figure in _FIGURES:
+        cells = grid(assessment, level, figure)
+        effects = main_effects(cells[cells.index.isin(names)], figure)
+        if effects is not None:
+            return effects
+    return None
+
+
+def _sentence(level: str, effects: MainEffects) -> str:
+    larger = "the rule of size" if effects.sizing > effects.loss else "the loss"
+    return (
+        f"At the {level} level {larger} decides more: of the spread of the "
+        f"{_FIGURES[effects.figure]} over all losses and rules of size, {effects.sizing:.0%} goes "
+        f"with the rule of size alone, {effects.loss:.0%} with the loss alone, and "
+        f"{effects.together:.0%} with how the two fit together. Between the best and the worst "
+        f"rule of size there are on average {100 * effects.sizing_range:.1f} points of F1, between "
+        f"the best and the worst loss {100 * effects.loss_range:.1f}."
+    )
+
+
+def warnings(
+    experiment: pd.DataFrame,
+    brand_list: pd.DataFrame,
+    main: pd.DataFrame,
+    privacy: pd.DataFrame,
+    in_use: str,
+) -> list[str]:
+    """What a reader has to know before trusting the page; none when all is well.
+
+    Args:
+        experiment: ``brand_experiment``.
+        brand_list: ``brand_list``.
+        main: The assessment's rows over all approved brands, under the rule that compares runs.
+        privacy: ``brand_privacy``.
+        in_use: The run whose audiences are made.
+    """
+    found = [
+        *_another_in_use(experiment, in_use),
+        *_few_brands(brand_list),
+        *_zero_medians(main),
+        *_empty_truth(main, in_use),
+        *_members_told(privacy),
+    ]
+    return found
+
+
+def _another_in_use(experiment: pd.DataFrame, in_use: str) -> list[str]:
+    winner = experiment.loc[experiment["winner"], "run"]
+    if winner.empty or winner.iloc[0] == in_use:
+        return []
+    return [
+        f"The best run, “{winner.iloc[0]}”, is not the one in use: audiences are made by "
+        f"“{in_use}”. To change that, set brand_modelling.in_use."
+    ]
+
+
+def _few_brands(brand_list: pd.DataFrame) -> list[str]:
+    approved, all_brands = int(brand_list["approved"].sum()), len(brand_list)
+    if approved >= FEW_BRANDS:
+        return []
+    return [
+        f"Only {approved} of {all_brands:,} brands are approved. Medians per brand rest on few "
+        "figures and jump when one brand does."
+    ]
+
+
+def _zero_medians(main: pd.DataFrame) -> list[str]:
+    sentences = []
+    for level in LEVELS:
+        zero = main[(main["level"] == level) & (main["f1_median"] == 0)]
+        if not zero.empty:
+            sentences.append(
+                f"At the {level} level the median F1 is 0 in {len(zero)} of "
+                f"{(main['level'] == level).sum()} runs: at least half of all "
+                f"{'consumers' if level == 'user' else 'brands'} have not a single hit. Compare "
+                f"these runs by their mean F1 ({', '.join(sorted(zero['run'].astype(str)))})."
+            )
+    return sentences
+
+
+def _empty_truth(main: pd.DataFrame, in_use: str) -> list[str]:
+    sentences = []
+    rows = main[main["run"] == in_use].set_index("level")
+    for level, who in (("user", "consumers who buy no approved brand"), ("item", "brands")):
+        if level not in rows.index or pd.isna(rows.at[level, "empty_truth"]):
+            continue
+        row = rows.loc[level]
+        empty = int(row["empty_truth"]) + int(row["empty_both"])
+        share = empty / max(1, empty + int(row["scored"]))
+        if level == "user" and share > MANY_EMPTY:
+            sentences.append(
+                f"{share:.0%} of the consumers buy no approved brand in the period foretold. "
+                "How they are counted is said under “How it is counted”."
+            )
+        if level == "item" and empty:
+            sentences.append(f"{empty:,} approved {who} have no buyer in the period foretold.")
+    return sentences
+
+
+def _members_told(privacy: pd.DataFrame) -> list[str]:
+    rows = privacy[(privacy["stratum"] == "all") & (privacy["auc"] > GOAL)]
+    if rows.empty:
+        return []
+    return [
+        f"The membership attack reaches an AUC above {GOAL:g} on {', '.join(rows['run'])}: "
+        "such a model should not leave the house without private training."
+    ]
+
+
+def empty_words(parameters: dict[str, str], who: str, what: tuple[str, str, str, str]) -> list[str]:
+    """The conventions of `EmptyParameters` in words, for consumers or for brands."""
+    truth = {"zero": "counts as precision and F1 of 0", "left_out": "is left out"}
+    prediction = {"left_out": "has no precision, and recall and F1 of 0", "zero": "counts as 0"}
+    both = {"left_out": "is left out", "one": "counts as perfect"}
+    return [
+        f"{who} with {what[0]} but {what[1]} {truth[parameters['truth']]}.",
+        f"{who} with {what[2]} but {what[3]} {prediction[parameters['prediction']]}.",
+        f"{who} with neither {both[parameters['both']]}.",
+    ]
+
+
+def percent(share: float | None) -> str:
+    """A share in percent, one decimal."""
+    return written(None if share is None else 100 * share, "{:.1f}")
+
+
+def rule(sizing: str) -> str:
+    """A rule of size by its name in words."""
+    return RULES.get(sizing, sizing)

@@ -1,0 +1,137 @@
+"""The page that tells the brand experiment: self-contained, in plain words, without ids."""
+
+from base64 import b64encode
+from dataclasses import dataclass, fields
+from importlib.resources import files
+from typing import Any
+
+import pandas as pd
+
+from promo_kedro.pipelines.evaluation.brands.parameters import BrandAssessmentParameters
+from promo_kedro.pipelines.evaluation.brands.showing import findings
+from promo_kedro.pipelines.evaluation.brands.showing import report_tables as tables
+from promo_kedro.pipelines.evaluation.brands.showing.naming import (
+    LEVELS,
+    LIMITS,
+    TRUTH,
+    judged,
+)
+from promo_kedro.pipelines.evaluation.brands.showing.plots_privacy import GOAL
+
+_EMPTY_CONSUMER = (
+    "an audience to be in", "nothing bought", "something bought", "no audience to be in",
+)  # fmt: skip
+_EMPTY_BRAND = ("an audience", "no buyer", "buyers", "no audience")
+
+
+@dataclass(frozen=True)
+class Tables:
+    """What the page tells of, by the names of the catalog."""
+
+    brand_snapshots: pd.DataFrame
+    brand_list: pd.DataFrame
+    brand_consumers: pd.DataFrame
+    brand_runs: pd.DataFrame
+    brand_assessment: pd.DataFrame
+    brand_experiment: pd.DataFrame
+    brand_uplift: pd.DataFrame
+    brand_document: pd.DataFrame
+    brand_results: pd.DataFrame
+    brand_truth: pd.DataFrame
+    brand_privacy: pd.DataFrame
+    brand_audiences: pd.DataFrame
+
+    def main_rows(self, sizing: str) -> pd.DataFrame:
+        """All approved brands together, under one rule of size, on consumers never seen."""
+        rows = judged(self.brand_assessment)
+        return rows[(rows["sizing"] == sizing) & (rows["stratum"] == "all")]
+
+    @property
+    def winner(self) -> str:
+        """The best run; an empty name where there is none."""
+        names = self.brand_experiment.loc[self.brand_experiment["winner"], "run"]
+        return "" if names.empty else str(names.iloc[0])
+
+    @property
+    def shown(self) -> list[str]:
+        """The winner and the best run of every other model."""
+        return list(dict.fromkeys(self.brand_results["run"].astype(str)))
+
+
+def render(told: Tables, parameters: BrandAssessmentParameters, plots: dict[str, bytes]) -> str:
+    """The page as HTML text.
+
+    Args:
+        told: The tables; figures of small groups are missing in them already.
+        parameters: The rule of size that compares runs, and the conventions.
+        plots: PNG files by catalog name; those that are missing leave no gap.
+    """
+    from jinja2 import Environment, StrictUndefined
+
+    page = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    template = files(__package__).joinpath("brand_report.html.j2").read_text(encoding="utf-8")
+    return page.from_string(template).render(
+        **_sentences(told, parameters),
+        **_tables(told, parameters),
+        plots={name: _data_uri(png) for name, png in plots.items()},
+    )
+
+
+def _sentences(told: Tables, parameters: BrandAssessmentParameters) -> dict[str, Any]:
+    main = told.main_rows(parameters.sizing)
+    consumers = parameters.empty_for_consumers.model_dump()
+    brands = parameters.empty_for_brands.model_dump()
+    return {
+        "parameters": parameters,
+        "rule": findings.rule(parameters.sizing),
+        "winner": told.winner,
+        "goal": GOAL,
+        "limits": [words for words, _ in LIMITS.values()],
+        "raw_data_hash": str(told.brand_runs["raw_data_hash"].iloc[0]),
+        "truth_known": bool((told.brand_truth["run"] == TRUTH).any()),
+        "private": bool(told.brand_runs["epsilon"].notna().any()),
+        "verdict": findings.verdict(told.brand_experiment),
+        "against": findings.against_simpler(told.brand_experiment),
+        "grid_sentences": findings.grid_sentences(judged(told.brand_assessment), told.brand_runs),
+        "warnings": findings.warnings(
+            told.brand_experiment, told.brand_list, main, told.brand_privacy, parameters.in_use
+        ),
+        "conventions": {
+            "user": findings.empty_words(consumers, "A consumer", _EMPTY_CONSUMER),
+            "item": findings.empty_words(brands, "A brand", _EMPTY_BRAND),
+        },
+    }
+
+
+def _tables(told: Tables, parameters: BrandAssessmentParameters) -> dict[str, Any]:
+    main, sizing = told.main_rows(parameters.sizing), parameters.sizing
+    assessment, runs, experiment = (
+        judged(told.brand_assessment), told.brand_runs, told.brand_experiment,
+    )  # fmt: skip
+    return {
+        "asked": tables.asked(told.brand_snapshots, told.brand_consumers, told.brand_list),
+        "levels": [
+            {
+                "title": title,
+                "rows": tables.level_rows(main, runs, told.brand_truth, level, told.winner),
+                "document": tables.document_rows(told.brand_document, level),
+            }
+            for level, title in LEVELS.items()
+        ],
+        "uplift": tables.uplift_rows(told.brand_uplift, told.shown),
+        "strata": tables.strata_rows(assessment, told.brand_truth, told.shown, sizing),
+        "resampling": tables.resampling_rows(experiment, told.brand_privacy),
+        "privacy": tables.privacy_rows(told.brand_privacy, runs),
+        "audiences": tables.audience_rows(told.brand_audiences, parameters.in_use),
+        "counts": tables.count_rows(main, runs),
+        "runs": tables.run_rows(experiment),
+    }
+
+
+def table_names() -> list[str]:
+    """The tables that the page needs."""
+    return [field.name for field in fields(Tables)]
+
+
+def _data_uri(png: bytes) -> str:
+    return "data:image/png;base64," + b64encode(png).decode()
