@@ -1,5 +1,7 @@
 """All rows of the assessment against scikit-learn on whole matrices, and its borders."""
 
+import json
+
 import ibis
 import numpy as np
 import pandas as pd
@@ -9,6 +11,8 @@ from sklearn.metrics import precision_recall_fscore_support
 from promo_kedro.datasets import TableDataset
 from promo_kedro.errors import InputError
 from promo_kedro.pipelines.evaluation.brands.assessing import nodes
+from promo_kedro.pipelines.evaluation.brands.assessing.brand_results import runs_to_show
+from promo_kedro.pipelines.evaluation.brands.assessing.pipeline import create_assessing_pipeline
 from promo_kedro.pipelines.evaluation.brands.parameters import (
     BrandAssessmentParameters,
     EmptyParameters,
@@ -180,6 +184,7 @@ def test_the_table_is_in_the_schema_and_its_document_says_of_what_it_is(assessed
     assert len(table) == len(SAMPLES) * len(RUNS) * len(SIZINGS) * 2 * 4 == len(document["rows"])
     assert document["raw_data_hash"] == "abc"
     assert document["winner"] in RUNS
+    assert json.loads(json.dumps(document)) == document
     assert len(counts) == len(SAMPLES) * len(RUNS) * len(SIZINGS) * APPROVED
 
 
@@ -302,8 +307,9 @@ def runs():
     )
 
 
-def test_the_experiment_has_a_row_for_every_run(assessed, runs, parameters):
-    totals = pd.DataFrame(
+@pytest.fixture
+def totals():
+    return pd.DataFrame(
         {
             "sample": ["out_of_training", "out_of_training", "validation"],
             "run": "v2",
@@ -311,6 +317,9 @@ def test_the_experiment_has_a_row_for_every_run(assessed, runs, parameters):
             "log_loss": [0.1, 0.3, 0.9],
         }
     )
+
+
+def test_the_experiment_has_a_row_for_every_run(assessed, runs, totals, parameters):
     table = nodes.tabulate_brand_experiment(runs, *assessed[:2], totals, parameters)
     rows = table.set_index("run")
     assert list(table["run"]) == list(runs["run"])
@@ -351,7 +360,36 @@ def test_brands_are_told_by_themselves_without_small_ones(assessed, brand_list, 
 
 
 def test_the_best_run_of_each_model_is_shown():
-    from promo_kedro.pipelines.evaluation.brands.assessing.brand_results import runs_to_show
-
     models = pd.DataFrame({"run": ["a", "b", "c"], "model": ["v2", "v2", "bau"]})
     assert runs_to_show(models, {"b": 0.5, "a": 0.4, "c": 0.1}) == ["b", "c"]
+
+
+def test_the_parameters_file_is_understood(base_parameters):
+    given = BrandAssessmentParameters.model_validate(base_parameters["brand_assessment"])
+    assert given.model_dump(exclude={"in_use"}) == BrandAssessmentParameters(
+        in_use="any"
+    ).model_dump(exclude={"in_use"})
+
+
+def test_the_pipeline_makes_every_table(tables, parameters, assessed, runs, totals):
+    """All but the judged consumers comes in; the truth and the losses of members are absent."""
+    features, roles, snapshots = _population()
+    members = pd.DataFrame({"run": [], "stratum": [], "member": [], "loss": []})
+    given = {
+        **{name: table for name, table in tables.items() if name != "brand_judged_consumers"},
+        **{"brand_features": features, "brand_consumers": roles, "brand_snapshots": snapshots},
+        **{"raw_manifest": MANIFEST, "params:brand_assessment": parameters, "truth": None},
+        **{"brand_runs": runs, "brand_score_totals": totals, "brand_membership": members},
+    }
+    pipeline = create_assessing_pipeline()
+    assert all(node.tags == {"brands"} for node in pipeline.nodes)
+    made = dict(given)
+    for node in pipeline.nodes:
+        made |= node.run({name: made[name] for name in node.inputs})
+    pd.testing.assert_frame_equal(made["brand_assessment"], assessed[0])
+    assert made["brand_truth"].empty
+    assert made["brand_privacy"].empty
+    assert set(made["brand_uplift"]["source"]) == {"ours", "the document"}
+    assert len(made["brand_experiment"]) == len(runs)
+    assert len(made["brand_document"]) == 8 + 2 * len(runs)
+    assert len(made["brand_results"]) == 2 * APPROVED

@@ -1,5 +1,7 @@
 """Selections and purchases as whole numbers; names and other rows stay with the engine."""
 
+from typing import Any
+
 import ibis
 import numpy as np
 import pandas as pd
@@ -22,7 +24,8 @@ def judged_consumers(
     Returns:
         Columns sample, snapshot, customer_id, sorted.
     """
-    tables = [pd.DataFrame({"sample": [], "snapshot": [], "customer_id": []})]
+    kinds: dict[str, Any] = {"sample": "str", "snapshot": "int64", "customer_id": "int64"}
+    tables = [pd.DataFrame(columns=list(kinds)).astype(kinds)]
     for sample, use in SAMPLES.items():
         of_use = snapshots.loc[snapshots["use"] == use, "snapshot"]
         if of_use.empty:
@@ -43,12 +46,10 @@ def read_ground(purchases: Table, judged: pd.DataFrame, brands: ApprovedBrands) 
     """
     consumers = judged["customer_id"].to_numpy()
     rows = purchases.filter(purchases.snapshot == int(judged["snapshot"].iloc[0]))
-    bought = _numbered(rows, brands).select("customer_id", "number").distinct().to_pyarrow()
-    customer_id = bought["customer_id"].to_numpy()
-    place, known = _rows_of(customer_id, consumers)
-    keys = np.sort(Pairs(place[known], bought["number"].to_numpy()[known]).keys(len(brands)))
-    consumer, brand = np.divmod(keys, len(brands))
-    return Ground(len(consumers), brands, Pairs(consumer.astype(np.int32), brand.astype(np.int32)))
+    bought = _numbered(rows, brands).select("customer_id", "number").distinct()
+    fetched = bought.order_by("customer_id", "number").to_pyarrow()
+    place, known = _rows_of(fetched["customer_id"].to_numpy(), consumers)
+    return Ground(len(consumers), brands, Pairs(place, fetched["number"].to_numpy()).where(known))
 
 
 def read_selected(
@@ -64,7 +65,7 @@ def read_selected(
         brands: The approved brands.
 
     Returns:
-        The pairs; (m,) which rules chose each, bit k for the k-th of ``SIZINGS``.
+        The pairs, by consumer; (m,) which rules chose each, bit k for the k-th of ``SIZINGS``.
 
     Raises:
         InputError: A selected consumer is not among those judged.
@@ -72,7 +73,9 @@ def read_selected(
     rows = selections.filter(selections["sample"] == sample, selections["run"] == run)
     rules = sum(rows[name].cast("int16") * 2**bit for bit, name in enumerate(SIZINGS))
     rows = _numbered(rows.mutate(rules=rules), brands)
-    chosen = rows.select("customer_id", "number", rules=rows["rules"].cast("int8")).to_pyarrow()
+    rows = rows.select("customer_id", "number", rules=rows["rules"].cast("int8"))
+    # In order, looking a pair up walks through memory; at random it would leap through it.
+    chosen = rows.order_by("customer_id", "number").to_pyarrow()
     place, known = _rows_of(chosen["customer_id"].to_numpy(), consumers)
     if not known.all():
         raise InputError(
