@@ -33,7 +33,7 @@ def test_blank_and_repeated_lines_are_left_out_and_counted(caplog):
     with caplog.at_level(logging.WARNING):
         assert approved_by_name(written(*lines), BRANDS) == ["7", "a=b"]
     assert "3 blank lines left out" in caplog.text
-    assert "2 lines left out that repeat a brand" in caplog.text
+    assert "2 repeated lines left out" in caplog.text
 
 
 @pytest.mark.parametrize("lines", [(), ("", " ")])

@@ -40,8 +40,8 @@ def approved_by_name(approved_brands: Table | None, brands: Collection[str]) -> 
         )
     names = sorted(set(written))
     if len(names) < len(written):
-        repeated = counted(len(written) - len(names), "line")
-        logger.warning("%s: %s left out that repeat a brand", FILE, repeated)
+        repeated = counted(len(written) - len(names), "repeated line")
+        logger.warning("%s: %s left out", FILE, repeated)
     _refuse_unknown(names, brands)
     return names
 

@@ -39,27 +39,16 @@ def bought_before(
     """Count by one kind of name, in no order."""
     described = items.select("item_id", "brand", "category")
     lines = transactions.select("customer_id", "item_id", "step").inner_join(described, "item_id")
-    lines = lines.mutate(name=lines[NAME_OF_KIND[kind]].cast("string"))
+    lines = lines.rename(name=NAME_OF_KIND[kind])
     by_step = lines.group_by("customer_id", "step", "name").aggregate(lines=lines.count())
     past = steps_before(snapshots)
     seen = by_step.inner_join(past.filter(past.in_year), "step")
-    return (
-        seen.group_by("snapshot", "customer_id", "name")
-        .aggregate(
-            steps_bought=seen.count(),
-            steps_bought_quarter=seen.count(where=seen.steps_ago <= quarter_steps),
-            steps_since=seen.steps_ago.min(),
-            lines=total(seen["lines"]),
-        )
-        .select(
-            "snapshot",
-            "customer_id",
-            "name",
-            "steps_bought",
-            "steps_bought_quarter",
-            "steps_since",
-            "lines",
-            kind=ibis.literal(kind),
-        )
-        .relocate("kind", before="name")
+    bought = seen.group_by("snapshot", "customer_id", "name").aggregate(
+        steps_bought=seen.count(),
+        steps_bought_quarter=seen.count(where=seen.steps_ago <= quarter_steps),
+        steps_since=seen.steps_ago.min(),
+        lines=total(seen["lines"]),
     )
+    # Text only now: numbers are quicker to group by.
+    named = bought.mutate(kind=ibis.literal(kind), name=bought.name.cast("string"))
+    return named.relocate("kind", before="name")
