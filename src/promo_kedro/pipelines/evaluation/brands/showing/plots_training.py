@@ -10,17 +10,18 @@ from promo_kedro.types import Figure
 
 TITLE = "Training of VarEmb, epoch by epoch"
 _NOTE = (
-    "Validation consumers; dashed, of those who train. Losses differ in scale between runs, so "
-    "each is shown as a share of the run's own first validation loss.\nPrecision, recall and F1: "
-    "as logged while training, for following a run; the tables score with calibrated "
-    "probabilities. The dot is the epoch with the lowest validation loss."
+    "Log loss of the probabilities that scores stand for, of validation consumers (solid or as in "
+    "the legend) and of those who train, while dropout is at work (faint).\nPrecision, recall and "
+    "F1: approved brands' likeliest validation consumers, as many as each brand's prevalence says. "
+    "Dot: the epoch that is kept."
 )
 _CURVES = {
-    "loss": "Loss (% of the first)",
+    "validation_loss": "Log loss (nats per brand)",
     "precision": "Precision (%)",
     "recall": "Recall (%)",
     "f1": "F1 (%)",
 }
+_LOSS = "validation_loss"
 _STYLES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1, 1)))  # a further turn through the colours
 
 
@@ -53,19 +54,17 @@ def plot_brand_training(history: pd.DataFrame, runs: pd.DataFrame) -> Figure:
 
 
 def _lines(axes: dict[str, Any], epochs: pd.DataFrame, look: dict[str, Any]) -> None:
-    first = float(epochs["validation_loss"].iloc[0]) or 1.0
     best = int(epochs["validation_loss"].to_numpy().argmin())
-    curves = epochs.assign(loss=epochs["validation_loss"] / first)
     for name, title in _CURVES.items():
-        axis, percent = axes[title], 100 * curves[name]
-        axis.plot(curves["epoch"], percent, linewidth=1.5, **look)
+        axis, values = axes[title], epochs[name] if name == _LOSS else 100 * epochs[name]
+        axis.plot(epochs["epoch"], values, linewidth=1.5, **look)
         axis.plot(
-            [curves["epoch"][best]], [percent[best]],
+            [epochs["epoch"][best]], [values[best]],
             marker="o", markersize=4.5, color=look["color"],
         )  # fmt: skip
-    axes[_CURVES["loss"]].plot(
-        curves["epoch"], 100 * curves["train_loss"] / first,
-        color=look["color"], linewidth=1, linestyle="--", alpha=0.45,
+    axes[_CURVES[_LOSS]].plot(
+        epochs["epoch"], epochs["train_loss"],
+        color=look["color"], linewidth=1, linestyle=look["linestyle"], alpha=0.35,
     )  # fmt: skip
 
 
