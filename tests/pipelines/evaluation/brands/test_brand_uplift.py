@@ -93,5 +93,5 @@ def test_equals_are_ordered_by_name_and_another_run_in_use_is_told(assessment, c
 
 
 def test_equal_medians_are_told_apart_by_the_mean(assessment):
-    same = assessment.assign(f1_median=0.0)
-    assert choose_winner(same, BrandAssessmentParameters(in_use="v1")) == "v2"
+    by_median = BrandAssessmentParameters(in_use="v1", winner_by="f1_median")
+    assert choose_winner(assessment.assign(f1_median=0.0), by_median) == "v2"

@@ -30,7 +30,7 @@ class BrandAssessmentParameters(Parameters):
 
     in_use: str
     sizing: Sizing = "prevalence"
-    winner_by: Literal["f1_median", "f1_harmonic", "f1_mean"] = "f1_median"
+    winner_by: Literal["f1_median", "f1_harmonic", "f1_mean"] = "f1_mean"
     empty_for_consumers: EmptyParameters = EmptyParameters(truth="left_out")
     empty_for_brands: EmptyParameters = EmptyParameters()
     min_group_consumers: int = Field(default=10, ge=1)
