@@ -1,0 +1,278 @@
+"""VarEmb trained so that no single consumer can change it by much: DP-SGD (Abadi et al., 2016).
+
+What is private: the network's weights, at (ε, δ) per training consumer, present or not. Only the
+latest training snapshot is learnt from, one row per consumer, since protecting somebody with
+several rows would need noise for all of them together. Each step takes every consumer with the
+same chance, clips each one's gradient, and adds noise; the biases start at noisy counts of buyers.
+
+What is not: the list of brands, the levels and vocabularies of the features, a loss's weights by
+frequency, and the training losses that are told, all of which are plain statistics of the training
+consumers; and validation consumers, who calibrate. Nor does training stop early or keep its best
+epoch: that would be learnt from them. Noise is drawn from the run's seed, so that a run can be
+repeated; whoever knows the seed could take the noise off again, so keep that of a model in use.
+"""
+
+import logging
+from time import perf_counter
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.func import functional_call, grad, vmap
+
+from promo_kedro.errors import InputError
+from promo_kedro.pipelines.modelling.brands.inputs import BrandInputs
+from promo_kedro.pipelines.modelling.brands.losses import BrandLoss
+from promo_kedro.pipelines.modelling.brands.padded_varemb import PaddedVarEmb, padded
+from promo_kedro.pipelines.modelling.brands.parameters import (
+    BrandNetworkParameters,
+    BrandTrainingParameters,
+    PrivateParameters,
+    RunParameters,
+)
+from promo_kedro.pipelines.modelling.brands.privacy_budget import PrivacyBudget, load_opacus
+from promo_kedro.pipelines.modelling.brands.training import Judge, Machine, log_loss_of
+from promo_kedro.pipelines.modelling.brands.varemb import Sizes, VarEmb, VarEmbModel, build_varemb
+from promo_kedro.pipelines.modelling.brands.variables import Encoder
+from promo_kedro.pipelines.modelling.parameters import ComputeParameters
+from promo_kedro.pipelines.modelling.training import reproducible
+from promo_kedro.types import DataFrame
+
+logger = logging.getLogger(__name__)
+
+COUNTED_UP_TO = 3.0
+"""Length of a consumer's purchases when buyers are counted: more than 9 brands count for less."""
+
+_ROWS_AT_ONCE = 64  # a gradient of the whole network for each
+_FEWEST_BUYERS = 0.5
+
+
+def fit_private_varemb(  # noqa: PLR0913, PLR0917 - as `fit_varemb`
+    training: BrandInputs,
+    validation: BrandInputs,
+    brand_list: DataFrame,
+    encoder: Encoder,
+    run: RunParameters,
+    network: BrandNetworkParameters,
+    training_parameters: BrandTrainingParameters,
+    loss: BrandLoss,
+    machine: Machine,
+    seed: int,
+) -> tuple[VarEmbModel, list[dict[str, Any]]]:
+    """Train one VarEmb within the ε of ``run.private``, on the CPU.
+
+    Args:
+        training: Training consumers; rows before their latest snapshot are not read.
+        validation: Those who judge each epoch; nothing is chosen by them.
+        brand_list: Every brand with position, prevalence and approval.
+        encoder: Gives the sizes of the vocabularies.
+        run: Version, loss, and ``private``: ε, δ, clip (of the gradient of a consumer's loss summed
+            over brands) and epochs.
+        network: Its parameters.
+        training_parameters: Consumers per step, to be expected, and the learning rate.
+        loss: Teaches; on rows as they are.
+        machine: Threads.
+        seed: Starting weights, who is in which step, dropout, noise.
+
+    Returns:
+        What ``fit_varemb`` returns; records tell ``epsilon``, spent up to the epoch's end.
+
+    Raises:
+        InputError: opacus is not installed; a consumer has several rows, as after resampling.
+    """
+    private = run.private
+    if private is None:
+        raise ValueError("this run is not private")
+    load_opacus()
+    once = one_row_each(training)
+    compute = ComputeParameters(accelerator="cpu", precision="32-true", threads=machine.threads)
+    with reproducible(seed, compute):
+        rate = min(1.0, training_parameters.batch_size / len(once))
+        budget = PrivacyBudget.for_target(private, rate, private.epochs * _steps(rate))
+        _tell_budget(private, budget, len(once))
+        sizes = Sizes.of(encoder)
+        prevalence = noisy_prevalence(once, sizes.brands, budget.counting_noise)
+        module = build_varemb(run.model, sizes, network, prevalence)
+        model = VarEmbModel(run.model, sizes, network, module, run.loss, loss)
+        weight = network.bottleneck_weight
+        course = PrivateCourse(
+            module, once, loss, weight, budget, private.clip, training_parameters.learning_rate
+        )
+        judge = Judge(validation, once, brand_list)
+        history = [
+            _epoch(course, model, judge, epoch, private.epochs)
+            for epoch in range(1, private.epochs + 1)
+        ]
+    module.eval()
+    return model, history
+
+
+def _steps(rate: float) -> int:
+    """Return the steps of an epoch: a consumer is in one of them, on average."""
+    return max(1, round(1 / rate))
+
+
+def _epoch(
+    course: "PrivateCourse", model: VarEmbModel, judge: Judge, epoch: int, epochs: int
+) -> dict[str, Any]:
+    """Train one epoch, judge it, and tell of it."""
+    started, steps = perf_counter(), _steps(course.budget.sample_rate)
+    train_loss = course.train(steps)
+    judged = judge.judge(model.logit(model.scores(judge.inputs)))
+    spent = course.budget.spent(epoch * steps)
+    logger.info(
+        "Brands, privately: epoch %d of %d, ε %.2f spent, log loss %.5f in validation, F1 %.3f",
+        epoch,
+        epochs,
+        spent,
+        judged.log_loss,
+        judged.f1,
+    )
+    return {
+        "epoch": epoch,
+        "train_loss": train_loss,
+        "validation_loss": judged.log_loss,
+        "precision": judged.precision,
+        "recall": judged.recall,
+        "f1": judged.f1,
+        "learning_rate": course.learning_rate,
+        "seconds": perf_counter() - started,
+        "epsilon": spent,
+    }
+
+
+class PrivateCourse:
+    """A network and what its next step depends on."""
+
+    def __init__(
+        self,
+        network: VarEmb,
+        training: BrandInputs,
+        loss: BrandLoss,
+        bottleneck_weight: float,
+        budget: PrivacyBudget,
+        clip: float,
+        learning_rate: float,
+    ):
+        self.network, self.training, self.loss = network, training, loss
+        self.bottleneck_weight, self.learning_rate = bottleneck_weight, learning_rate
+        self.budget = budget
+        self.padded = PaddedVarEmb(network)
+        self.optimizer = load_opacus().optimizers.DPOptimizer(
+            torch.optim.Adam(network.parameters(), lr=learning_rate),
+            noise_multiplier=budget.training_noise,
+            max_grad_norm=clip,
+            # Of a step that may have any number of consumers: its true size would tell.
+            expected_batch_size=budget.sample_rate * len(training),
+        )
+
+    def train(self, steps: int) -> float:
+        """Take some steps; return the mean log loss on the way, NaN where nobody was drawn."""
+        self.network.train()
+        losses = [loss for _ in range(steps) for loss in self._step()]
+        return float(torch.cat(losses).mean()) if losses else float("nan")
+
+    def _step(self) -> list[Tensor]:
+        """Take a step on consumers drawn independently; return their log losses."""
+        drawn = torch.nonzero(torch.rand(len(self.training)) < self.budget.sample_rate).flatten()
+        parts = drawn.split(_ROWS_AT_ONCE)
+        losses = []
+        for number, rows in enumerate(parts, start=1):
+            gradients, found = self.gradients(rows)
+            for name, weight in self.network.named_parameters():
+                weight.grad_sample = gradients[name]  # type: ignore[attr-defined]
+            # Of all parts but the last only the clipped gradients are added up.
+            self.optimizer.signal_skip_step(do_skip=number < len(parts))
+            self.optimizer.step()
+            self.optimizer.zero_grad()
+            losses.append(found)
+        return losses if len(drawn) else []
+
+    def gradients(self, rows: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        """Return each consumer's own gradient, and its log loss.
+
+        Args:
+            rows: (k,) of the training rows, none too.
+
+        Returns:
+            By weight, (k, *its shape); and (k,) mean over brands.
+        """
+        weights = {name: weight.detach() for name, weight in self.network.named_parameters()}
+        if not len(rows):
+            none = {name: weight.new_zeros((0, *weight.shape)) for name, weight in weights.items()}
+            return none, torch.empty(0)
+        batch = self.training.rows(rows)
+        bought = batch.bought_matrix(self.network.brand.out_features)
+        columns = padded(batch)
+        dims = (None, 0, *[0] * len(columns))
+        of_each = vmap(grad(self._taught, has_aux=True), in_dims=dims, randomness="different")
+        gradients, scores = of_each(weights, bought, *columns)
+        with torch.no_grad():
+            logit = self.loss.logit(scores)
+            losses = [log_loss_of(*pair) for pair in zip(logit, bought, strict=True)]
+        return gradients, torch.stack(losses)
+
+    def _taught(self, weights: dict[str, Tensor], bought: Tensor, *columns: Tensor) -> Any:
+        """Return a consumer's loss, summed over brands so that clips mean the same for any list."""
+        named = {f"network.{name}": weight for name, weight in weights.items()}
+        scores, divergence = functional_call(self.padded, named, columns)
+        mean = self.loss.mean(scores[None], bought[None], None)
+        return len(scores) * (mean + self.bottleneck_weight * divergence), scores
+
+
+def one_row_each(training: BrandInputs) -> BrandInputs:
+    """Return the rows of the latest snapshot.
+
+    Raises:
+        InputError: A consumer is there several times.
+    """
+    latest = torch.from_numpy(training.snapshot == training.snapshot.max()).nonzero().flatten()
+    rows = training.rows(latest)
+    if len(set(rows.customer_id.tolist())) < len(rows):
+        raise InputError(
+            "brands: a private run takes each consumer once; set its `resampling` to none."
+        )
+    return rows
+
+
+def noisy_prevalence(training: BrandInputs, brands: int, noise: float) -> Tensor:
+    """Return (brands,) shares of consumers who bought, from counts with noise.
+
+    A consumer who bought k brands counts 1 for each, or COUNTED_UP_TO/√k if that is less: so
+    nobody changes the counts by more than COUNTED_UP_TO in length. Their number is public.
+
+    Args:
+        training: One row per consumer.
+        brands: Number of brands.
+        noise: Standard deviation of the noise, in units of COUNTED_UP_TO.
+    """
+    if training.bought is None:
+        raise InputError("brands: snapshots without purchases to foretell cannot train.")
+    row, brand = training.bought.unbind(1)
+    bought = torch.bincount(row, minlength=len(training)).double()
+    weight = (COUNTED_UP_TO / bought.clamp(min=1).sqrt()).clamp(max=1.0)
+    counts = torch.bincount(brand, weights=weight[row], minlength=brands)
+    counts = counts + noise * COUNTED_UP_TO * torch.randn(brands, dtype=torch.float64)
+    return counts.clamp(_FEWEST_BUYERS, len(training) - _FEWEST_BUYERS) / len(training)
+
+
+def _tell_budget(private: PrivateParameters, budget: PrivacyBudget, consumers: int) -> None:
+    logger.info(
+        "Brands, privately: %s consumers, each in %.1f %% of %d steps; noise %.2f on their "
+        "gradients and %.2f on counts of buyers keep ε at %.3g (δ %.0e).",
+        f"{consumers:,}",
+        100 * budget.sample_rate,
+        budget.steps,
+        budget.training_noise,
+        budget.counting_noise,
+        private.epsilon,
+        private.delta,
+    )
+    if private.delta * consumers >= 1:
+        logger.warning(
+            "δ is %.0e: with %s consumers it allows one of them to be given away whole; set "
+            "`private.delta` well below %.0e.",
+            private.delta,
+            f"{consumers:,}",
+            1 / consumers,
+        )
