@@ -11,23 +11,24 @@ from promo_kedro.types import Array, DataFrame
 BIN_WIDTH = 0.05
 LOWEST_BIN, HIGHEST_BIN = -320, 120  # logits of -16 and of 6: both ends are open
 _BINS = HIGHEST_BIN - LOWEST_BIN + 1
+_BRANDS_AT_ONCE = 32  # what lies between is small then, and stays in the processor's cache
 
 
 class LogitHistograms:
     """Consumers and buyers per brand and bin; bins are ``BIN_WIDTH`` wide in the logit."""
 
     def __init__(self, brands: int) -> None:
-        self._offset = torch.arange(brands)[:, None] * _BINS - LOWEST_BIN
-        self._consumers = np.zeros(brands * _BINS, np.int64)
-        self._buyers = np.zeros(brands * _BINS, np.int64)
+        self._consumers = np.zeros((brands, _BINS), np.int64)
+        self._buyers = np.zeros((brands, _BINS), np.int64)
 
     def add(self, logit: Tensor, bought: tuple[Tensor, Tensor] | None) -> None:
         """Count logits (brands, n); ``bought`` are brand and row of each purchase."""
-        bins = torch.floor(logit / BIN_WIDTH).clamp_(LOWEST_BIN, HIGHEST_BIN)
-        places = bins.long().add_(self._offset)
-        self._consumers += _counted(places, len(self._consumers))
+        for at in range(0, len(logit), _BRANDS_AT_ONCE):
+            its_logit = logit[at : at + _BRANDS_AT_ONCE]
+            brand = torch.arange(len(its_logit))[:, None]
+            self._consumers[at : at + len(brand)] += _counted(brand, its_logit, len(brand))
         if bought is not None:
-            self._buyers += _counted(places[bought], len(self._buyers))
+            self._buyers += _counted(bought[0], logit[bought], len(logit))
 
     def frame(self, brands: Array, labelled: bool) -> DataFrame:
         """Return bins that hold a consumer; a bin's probability is that of its middle.
@@ -36,9 +37,8 @@ class LogitHistograms:
             brands: Names of the brands.
             labelled: Whether it is known who bought.
         """
-        filled = np.flatnonzero(self._consumers)
-        column, bins = np.divmod(filled, _BINS)
-        bins += LOWEST_BIN
+        filled = np.nonzero(self._consumers)
+        column, bins = filled[0], filled[1] + LOWEST_BIN
         buyers = pd.array(self._buyers[filled], dtype="Int64")
         if not labelled:
             buyers[:] = pd.NA
@@ -53,5 +53,9 @@ class LogitHistograms:
         )
 
 
-def _counted(places: Tensor, size: int) -> Array:
-    return np.bincount(places.flatten().numpy(), minlength=size)
+def _counted(brand: Tensor, logit: Tensor, brands: int) -> Array:
+    """Count logits of brands, of which there are so many, by bin: (brands, bins)."""
+    bins = torch.floor(logit / BIN_WIDTH).clamp_(LOWEST_BIN, HIGHEST_BIN).long()
+    places = bins.add_(brand * _BINS - LOWEST_BIN).flatten()
+    counts = np.bincount(places.numpy(), minlength=brands * _BINS)
+    return counts.reshape(brands, _BINS)
