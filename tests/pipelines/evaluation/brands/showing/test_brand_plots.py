@@ -95,6 +95,16 @@ def test_the_grid_prints_every_cell_in_percent(small_experiment):
         assert {f"{100 * value:.1f}" for value in cells} <= printed
 
 
+def test_where_all_medians_are_zero_the_grid_shows_means(small_experiment):
+    rows = small_experiment.assessment
+    zero = rows.assign(f1_median=rows["f1_median"].where(rows["level"] == "user", 0.0))
+    user, item = draw("brand_grid", small_experiment, assessment=zero).axes
+    assert "mean" not in user.get_title(loc="left")
+    assert "mean F1, as all medians are 0" in item.get_title(loc="left")
+    means = grid(rows, "item", "f1_mean").to_numpy().ravel()
+    assert {f"{100 * value:.1f}" for value in means} == {text.get_text() for text in item.texts}
+
+
 def test_brands_with_few_buyers_are_left_out(small_experiment):
     rows = small_experiment.results.assign(buyers=[9, 10] * (len(small_experiment.results) // 2))
     figure = draw("brand_popularity", small_experiment, results=rows)

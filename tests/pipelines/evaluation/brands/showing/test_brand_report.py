@@ -115,13 +115,17 @@ def test_where_all_medians_are_zero_the_means_are_compared(experiment):
 
 def test_the_verdict_tells_where_another_run_is_ahead(experiment):
     table = experiment.table.copy()
-    assert "above every other run at both levels" in findings.verdict(table)
+    assert "above every other run at both levels" in findings.verdict(table, "f1_median")
     table.loc[table["run"] == "bau", "item_f1_median"] = 0.9
-    told = findings.verdict(table)
-    assert "at the item level bau does as well or better (90.0 %" in told
+    told = findings.verdict(table, "f1_median")
+    assert "at the item level “bau” does as well or better (90.0 %" in told
     assert "at the user level" not in told
-    assert "Against BAU" in findings.against_simpler(table)[0]
-    assert "−" in findings.against_simpler(table)[0]
+    told = findings.against_simpler(table, "f1_median")
+    best = table[table["winner"]].iloc[0]
+    bau = table[table["run"] == "bau"].iloc[0]
+    gain = 100 * (best["user_f1_median"] - bau["user_f1_median"])
+    loss = 100 * (0.9 - best["item_f1_median"])
+    assert f"BAU +{gain:.1f} and −{loss:.1f};" in told
 
 
 def warned(made, in_use="v2_bfc", **changed):
@@ -131,6 +135,7 @@ def warned(made, in_use="v2_bfc", **changed):
         "brand_list": made.brand_list,
         "main": main,
         "privacy": made.privacy.assign(auc=0.5),
+        "audiences": made.audiences.query("sizing == 'prevalence'"),
         "in_use": in_use,
     } | changed
     return " ".join(findings.warnings(**given))
@@ -148,7 +153,12 @@ def test_it_warns_only_where_there_is_something_to_know(experiment):
     empty = calm.assign(empty_both=1000, scored=10)
     assert "99% of the consumers buy no approved brand" in warned(experiment, main=empty)
     told = experiment.privacy.assign(auc=np.where(experiment.privacy["run"] == "v1", 0.6, 0.5))
-    assert "above 0.55 on v1" in warned(experiment, privacy=told)
+    assert "above 0.55 on v1: such" in warned(experiment, privacy=told.assign(auc_low=0.51))
+    few = warned(experiment, privacy=told.assign(auc_low=0.49))
+    assert "above 0.55 on v1, but its interval holds 0.5" in few
+    assert "should not leave the house" not in few
+    small = experiment.audiences.assign(limited_by="smallest_audience").query("sizing == 'fixed'")
+    assert "120 of 120 audiences of the run in use" in warned(experiment, audiences=small)
 
 
 def test_conventions_are_those_of_the_parameters():

@@ -14,52 +14,62 @@ from promo_kedro.pipelines.evaluation.wording import written
 
 FEW_BRANDS = 20
 MANY_EMPTY = 0.5
-_FIGURES = {"f1_median": "median F1", "f1_mean": "mean F1"}
+COIN = 0.5  # AUC of an attack that knows nothing
+_FIGURES = {
+    "f1_median": "median F1",
+    "f1_mean": "mean F1",
+    "f1_harmonic": "harmonic mean of the median precision and recall",
+}
 
 
-def verdict(experiment: pd.DataFrame) -> str:
-    """Whether the best run is ahead of the simpler models at both levels."""
+def verdict(experiment: pd.DataFrame, figure: str) -> str:
+    """Whether the best run is ahead of all others at both levels, by the figure it was chosen by.
+
+    Args:
+        experiment: ``brand_experiment``.
+        figure: ``f1_median``, ``f1_harmonic`` or ``f1_mean``.
+    """
     if not experiment["winner"].any():
         return "No run could be called the best."
     best = experiment[experiment["winner"]].iloc[0]
     others = experiment[~experiment["winner"]]
     behind = []
     for level in LEVELS:
-        figure = f"{level}_f1_median"
-        ahead = others[others[figure] >= best[figure]].sort_values(figure, ascending=False)
+        column = f"{level}_{figure}"
+        ahead = others[others[column] >= best[column]].sort_values(column, ascending=False)
         if not ahead.empty:
             first = ahead.iloc[0]
             behind.append(
-                f"at the {level} level {first['run']} does as well or better "
-                f"({percent(first[figure])} % against {percent(best[figure])} %)"
+                f"at the {level} level “{first['run']}” does as well or better "
+                f"({percent(first[column])} % against {percent(best[column])} %)"
             )
     chosen = (
         f"Chosen on the validation consumers, “{best['run']}” is the best run. On consumers never "
-        f"seen its median F1 is {percent(best['user_f1_median'])} % per consumer and "
-        f"{percent(best['item_f1_median'])} % per brand"
+        f"seen its {_FIGURES[figure]} is {percent(best[f'user_{figure}'])} % per consumer and "
+        f"{percent(best[f'item_{figure}'])} % per brand"
     )
     if not behind:
         return f"{chosen}, above every other run at both levels."
     return f"{chosen}; {'; '.join(behind)}."
 
 
-def against_simpler(experiment: pd.DataFrame) -> list[str]:
-    """One sentence per model that the best run is asked to beat."""
+def against_simpler(experiment: pd.DataFrame, figure: str) -> str:
+    """How far the best run is above each model that it is asked to beat, in one sentence."""
     if not experiment["winner"].any():
-        return []
+        return ""
     best = experiment[experiment["winner"]].iloc[0]
-    sentences = []
+    parts = []
     for model in ("bau", "varemb_v1", "popularity"):
         rows = experiment[(experiment["model"] == model) & ~experiment["winner"]]
-        if rows.empty:
-            continue
-        parts = []
-        for level in LEVELS:
-            figure = f"{level}_f1_median"
-            points = 100 * (best[figure] - rows[figure].max())
-            parts.append(f"{written(points, '{:+.1f}')} points at the {level} level")
-        sentences.append(f"Against {MODELS[model]}: {' and '.join(parts)}.")
-    return sentences
+        if not rows.empty:
+            points = [
+                written(100 * (best[column] - rows[column].max()), "{:+.1f}")
+                for column in (f"{level}_{figure}" for level in LEVELS)
+            ]
+            parts.append(f"{MODELS[model]} {points[0]} and {points[1]}")
+    if not parts:
+        return ""
+    return f"Points of F1 against simpler models, per consumer and per brand: {'; '.join(parts)}."
 
 
 def grid_sentences(assessment: pd.DataFrame, runs: pd.DataFrame) -> list[str]:
@@ -77,7 +87,7 @@ def grid_sentences(assessment: pd.DataFrame, runs: pd.DataFrame) -> list[str]:
 
 def grid_effects(assessment: pd.DataFrame, names: list[str], level: str) -> MainEffects | None:
     """Of the median F1; of the mean where every median is the same, as when all are zero."""
-    for figure in _FIGURES:
+    for figure in ("f1_median", "f1_mean"):
         cells = grid(assessment, level, figure)
         effects = main_effects(cells[cells.index.isin(names)], figure)
         if effects is not None:
@@ -102,6 +112,7 @@ def warnings(
     brand_list: pd.DataFrame,
     main: pd.DataFrame,
     privacy: pd.DataFrame,
+    audiences: pd.DataFrame,
     in_use: str,
 ) -> list[str]:
     """What a reader has to know before trusting the page; none when all is well.
@@ -111,6 +122,7 @@ def warnings(
         brand_list: ``brand_list``.
         main: The assessment's rows over all approved brands, under the rule that compares runs.
         privacy: ``brand_privacy``.
+        audiences: ``brand_audiences`` under the same rule, of the sample that judges.
         in_use: The run whose audiences are made.
     """
     found = [
@@ -119,6 +131,7 @@ def warnings(
         *_zero_medians(main),
         *_empty_truth(main, in_use),
         *_members_told(privacy),
+        *_nobody_addressed(audiences, in_use),
     ]
     return found
 
@@ -178,11 +191,32 @@ def _empty_truth(main: pd.DataFrame, in_use: str) -> list[str]:
 
 def _members_told(privacy: pd.DataFrame) -> list[str]:
     rows = privacy[(privacy["stratum"] == "all") & (privacy["auc"] > GOAL)]
-    if rows.empty:
+    certain = rows["auc_low"] > COIN
+    sentences = []
+    if certain.any():
+        sentences.append(
+            f"The membership attack reaches an AUC above {GOAL:g} on "
+            f"{', '.join(rows.loc[certain, 'run'])}: such a model should not leave the house "
+            "without private training."
+        )
+    if not certain.all():
+        sentences.append(
+            f"The membership attack has an AUC above {GOAL:g} on "
+            f"{', '.join(rows.loc[~certain, 'run'])}, but its interval holds {COIN:g}: there are "
+            "too few consumers to tell."
+        )
+    return sentences
+
+
+def _nobody_addressed(audiences: pd.DataFrame, in_use: str) -> list[str]:
+    own = audiences[audiences["run"] == in_use]
+    small = int((own["limited_by"] == "smallest_audience").sum())
+    if not small or small < MANY_EMPTY * len(own):
         return []
     return [
-        f"The membership attack reaches an AUC above {GOAL:g} on {', '.join(rows['run'])}: "
-        "such a model should not leave the house without private training."
+        f"{small:,} of {len(own):,} audiences of the run in use are too small and address nobody, "
+        "which counts as no hit. With few consumers, lower brand_sizing.smallest_audience, or "
+        "foretell longer periods."
     ]
 
 

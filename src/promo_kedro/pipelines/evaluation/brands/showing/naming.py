@@ -104,5 +104,5 @@ def describe(run: pd.Series) -> str:
     if pd.notna(run["resampling"]) and run["resampling"] != "none":
         words.append(RESAMPLING.get(run["resampling"], run["resampling"]))
     if pd.notna(run["epsilon"]):
-        words.append(f"private, ε = {run['epsilon']:g}")
+        words.append(f"private, ε = {run['epsilon']:.3g}")
     return ", ".join(words)

@@ -13,7 +13,6 @@ from promo_kedro.pipelines.evaluation.brands.showing.naming import (
 )
 from promo_kedro.pipelines.evaluation.plot_style import (
     INK,
-    MUTED,
     legend,
     message_figure,
     new_figure,
@@ -72,9 +71,8 @@ def _dots(axis: Any, rows: pd.DataFrame, groups: dict[str, str]) -> None:
         )  # fmt: skip
     axis.set_yticks(range(len(rows)), list(rows["run"].astype(str)))
     axis.set_ylim(-0.7, len(rows) - 0.3)
-    axis.set_xlim(left=min(0.0, axis.get_xlim()[0]))
+    axis.set_xlim(0, max(1.0, axis.get_xlim()[1]))
     axis.grid(visible=False, axis="y")
-    axis.axvline(0, color=MUTED, linewidth=1)
 
 
 def _handle(group: str) -> object:

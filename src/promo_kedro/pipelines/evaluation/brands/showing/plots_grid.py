@@ -16,6 +16,7 @@ from promo_kedro.pipelines.evaluation.plot_style import BLUE, INK, message_figur
 from promo_kedro.types import Figure
 
 TITLE = "What moves F1 more: the loss or the size of the audience?"
+_MEAN = "f1_mean"
 _NOTE = (
     "Median F1 (%) on approved brands, consumers never seen in training. Bold: the best run under "
     "a rule of size.\nAbove the gap: one network with different losses. Below it: everything else. "
@@ -25,7 +26,8 @@ _NOTE = (
 
 def plot_brand_grid(assessment: pd.DataFrame, runs: pd.DataFrame) -> Figure:
     """Annotated heat maps, a row per run (losses first), a column per rule of size."""
-    cells = {level: grid(assessment, level) for level in LEVELS}
+    figures = {level: _telling(assessment, level) for level in LEVELS}
+    cells = {level: grid(assessment, level, figures[level]) for level in LEVELS}
     names = sorted(set(assessment["run"].astype(str)))
     if not names:
         return message_figure(TITLE, "No run could be assessed.")
@@ -39,13 +41,21 @@ def plot_brand_grid(assessment: pd.DataFrame, runs: pd.DataFrame) -> Figure:
         table = cells[level].reindex(index=[*losses, *others], columns=rules)
         contest = table.index != TRUTH
         _heat_map(axis, 100 * table.to_numpy(dtype=float), contest, len(losses) if others else 0)
-        axis.set_title(words, loc="left", fontsize=10.5, fontweight="bold", color=INK)
+        title = words
+        if figures[level] == _MEAN:
+            title = f"{words.split(':')[0]}: mean F1, as all medians are 0"
+        axis.set_title(title, loc="left", fontsize=10.5, fontweight="bold", color=INK)
         labels = [RULES[rule].replace(" ", "\n", 1) for rule in rules]
         axis.set_xticks(range(len(rules)), labels, fontsize=8.5, color=INK)
     gap = 0.4 if losses and others else 0.0
     heights = [place + gap * (place >= len(losses)) for place in range(len(ordered))]
     axes[0].set_yticks(heights, [*losses, *others], fontsize=8.5, color=INK)
     return figure
+
+
+def _telling(assessment: pd.DataFrame, level: str) -> str:
+    """The median F1, or the mean where every median is 0."""
+    return "f1_median" if (grid(assessment, level) > 0).to_numpy().any() else _MEAN
 
 
 def _heat_map(axis: Any, percent: np.ndarray, contest: np.ndarray, above: int) -> None:

@@ -64,8 +64,9 @@ def _dots(axis: Any, rows: pd.DataFrame) -> None:
             [buyers.min() / 1.06, buyers.max() * 1.06], 2 * [percent.median()],
             color=colour, linewidth=2.2, solid_capstyle="round",
         )  # fmt: skip
+    count = f"{len(rows):,} {'brand' if len(rows) == 1 else 'brands'}"
     axis.text(
-        0.02, 0.97, f"{len(rows):,} brands, median {100 * rows['f1'].median():.1f} %",
+        0.02, 0.97, f"{count}, median {100 * rows['f1'].median():.1f} %",
         transform=axis.transAxes, va="top", fontsize=8.5, color=INK,
     )  # fmt: skip
 

@@ -94,7 +94,7 @@ def _curve(axis: Any, private: pd.DataFrame, assessment: pd.DataFrame, runs: pd.
             label=f"{level} level, best without privacy",
         )  # fmt: skip
     axis.set_xscale("log")
-    axis.set_xticks(private["epsilon"], [f"{value:g}" for value in private["epsilon"]])
+    axis.set_xticks(private["epsilon"], [f"{value:.3g}" for value in private["epsilon"]])
     axis.minorticks_off()
     axis.set_ylim(bottom=0)
     axis.set_title("What privacy costs", loc="left", fontsize=10.5, fontweight="bold", color=INK)

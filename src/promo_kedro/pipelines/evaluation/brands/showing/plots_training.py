@@ -12,8 +12,8 @@ TITLE = "Training of VarEmb, epoch by epoch"
 _NOTE = (
     "Log loss of the probabilities that scores stand for, of validation consumers (solid or as in "
     "the legend) and of those who train, while dropout is at work (faint).\nPrecision, recall and "
-    "F1: approved brands' likeliest validation consumers, as many as each brand's prevalence says. "
-    "Dot: the epoch that is kept."
+    "F1: approved brands' likeliest validation consumers, as many as each brand's prevalence says."
+    "\nDot: the lowest loss, which is kept (a private run keeps its last epoch)."
 )
 _CURVES = {
     "validation_loss": "Log loss (nats per brand)",

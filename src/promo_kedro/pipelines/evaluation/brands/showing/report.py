@@ -46,6 +46,11 @@ class Tables:
         rows = judged(self.brand_assessment)
         return rows[(rows["sizing"] == sizing) & (rows["stratum"] == "all")]
 
+    def audiences(self, sizing: str) -> pd.DataFrame:
+        """Sizes under one rule, on consumers never seen."""
+        rows = judged(self.brand_audiences)
+        return rows[rows["sizing"] == sizing]
+
     @property
     def winner(self) -> str:
         """The best run; an empty name where there is none."""
@@ -90,11 +95,16 @@ def _sentences(told: Tables, parameters: BrandAssessmentParameters) -> dict[str,
         "raw_data_hash": str(told.brand_runs["raw_data_hash"].iloc[0]),
         "truth_known": bool((told.brand_truth["run"] == TRUTH).any()),
         "private": bool(told.brand_runs["epsilon"].notna().any()),
-        "verdict": findings.verdict(told.brand_experiment),
-        "against": findings.against_simpler(told.brand_experiment),
+        "verdict": findings.verdict(told.brand_experiment, parameters.winner_by),
+        "against": findings.against_simpler(told.brand_experiment, parameters.winner_by),
         "grid_sentences": findings.grid_sentences(judged(told.brand_assessment), told.brand_runs),
         "warnings": findings.warnings(
-            told.brand_experiment, told.brand_list, main, told.brand_privacy, parameters.in_use
+            told.brand_experiment,
+            told.brand_list,
+            main,
+            told.brand_privacy,
+            told.audiences(parameters.sizing),
+            parameters.in_use,
         ),
         "conventions": {
             "user": findings.empty_words(consumers, "A consumer", _EMPTY_CONSUMER),

@@ -197,7 +197,8 @@ def count_rows(main: pd.DataFrame, runs: pd.DataFrame) -> list[Row]:
     """How many were scored, and how many had nothing to score."""
     order = {run: place for place, run in enumerate(runs["run"])}
     rows = main[main["run"].isin(order)]
-    rows = rows.assign(place=rows["run"].map(order)).sort_values(["place", "level"])
+    places = {"run_place": rows["run"].map(order), "place": rows["level"].map(list(LEVELS).index)}
+    rows = rows.assign(**places).sort_values(["run_place", "place"])
     columns = ("scored", "empty_truth", "empty_prediction", "empty_both")
     return [
         {
