@@ -11,6 +11,7 @@ import torch
 from brand_tables import BRANDS, brand_list, encoder_of, favourites
 from scipy.special import logsumexp
 from scipy.stats import norm
+from sklearn.metrics import log_loss
 
 from promo_kedro.errors import InputError
 from promo_kedro.pipelines.modelling.brands.inputs import BrandInputs
@@ -105,6 +106,17 @@ def test_gradients_of_consumers_are_those_of_each_alone(version):
         (BRANDS * loss_of().mean(scores, alone.bought_matrix(BRANDS), None)).backward()
         for name, weight in network.named_parameters():
             assert torch.allclose(gradients[name][place], weight.grad, atol=1e-5), name
+
+
+def test_losses_told_are_those_of_the_probabilities():
+    network = stirred()
+    _, found = course_of(network).gradients(torch.arange(40))
+    some = TRAINING.rows(torch.arange(40))
+    with torch.no_grad():
+        chance = loss_of().logit(network(some).scores).double().sigmoid().numpy()
+    bought = some.bought_matrix(BRANDS).numpy()
+    expected = [log_loss(b, p, labels=[0, 1]) for b, p in zip(bought, chance, strict=True)]
+    assert found.tolist() == pytest.approx(expected, rel=1e-4)
 
 
 def test_without_noise_and_clipping_a_step_is_the_plain_one():

@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.func import functional_call, grad, vmap
+from torch.nn.functional import binary_cross_entropy_with_logits
 
 from promo_kedro.errors import InputError
 from promo_kedro.pipelines.modelling.brands.inputs import BrandInputs
@@ -31,7 +32,7 @@ from promo_kedro.pipelines.modelling.brands.parameters import (
     RunParameters,
 )
 from promo_kedro.pipelines.modelling.brands.privacy_budget import PrivacyBudget, load_opacus
-from promo_kedro.pipelines.modelling.brands.training import Judge, Machine, log_loss_of
+from promo_kedro.pipelines.modelling.brands.training import LARGEST_LOGIT, Judge, Machine
 from promo_kedro.pipelines.modelling.brands.varemb import Sizes, VarEmb, VarEmbModel, build_varemb
 from promo_kedro.pipelines.modelling.brands.variables import Encoder
 from promo_kedro.pipelines.modelling.parameters import ComputeParameters
@@ -208,9 +209,9 @@ class PrivateCourse:
         of_each = vmap(grad(self._taught, has_aux=True), in_dims=dims, randomness="different")
         gradients, scores = of_each(weights, bought, *columns)
         with torch.no_grad():
-            logit = self.loss.logit(scores)
-            losses = [log_loss_of(*pair) for pair in zip(logit, bought, strict=True)]
-        return gradients, torch.stack(losses)
+            held = self.loss.logit(scores).clamp(-LARGEST_LOGIT, LARGEST_LOGIT)
+            losses = binary_cross_entropy_with_logits(held, bought, reduction="none")
+        return gradients, losses.mean(dim=1)
 
     def _taught(self, weights: dict[str, Tensor], bought: Tensor, *columns: Tensor) -> Any:
         """Return a consumer's loss, summed over brands so that clips mean the same for any list."""
