@@ -85,7 +85,11 @@ def test_only_scoring_reads_the_truth():
         if {"truth", "simulated_history", "world_end_state"} & set(node.inputs)
         and name != "simulation"
     }
-    assert readers == {("evaluation", "ask_the_truth"), ("evaluation", "value_offers")}
+    assert readers == {
+        ("evaluation", "ask_the_truth"),
+        ("evaluation", "value_offers"),
+        ("evaluation", "score_true_brands"),
+    }
 
 
 def test_every_node_has_a_name_of_its_own():

@@ -12,6 +12,9 @@ from promo_kedro.pipelines import (
     thresholding,
 )
 
+# What a saved brand model needs to score the coming period, besides itself.
+_KNOWN_OF_CONSUMERS = ("make_brand_features", "make_brand_history")
+
 
 def register_pipelines() -> dict[str, Pipeline]:
     """Return every pipeline, in the order in which data flows through them."""
@@ -23,6 +26,17 @@ def register_pipelines() -> dict[str, Pipeline]:
         optimization=optimization.create_pipeline(),
         evaluation=evaluation.create_pipeline(),
     )
+    default = sum(flow.values(), Pipeline([]))
+    brands = sum(
+        _boxed(
+            data_engineering=data_engineering.create_brand_pipeline(),
+            modelling=modelling.create_brand_pipeline(),
+            thresholding=thresholding.create_brand_pipeline(),
+            evaluation=evaluation.create_brand_pipeline(),
+        ).values(),
+        Pipeline([]),
+    )
+    whole = default + brands
     return {
         **_boxed(simulation=simulation.create_pipeline()),
         **flow,
@@ -30,8 +44,18 @@ def register_pipelines() -> dict[str, Pipeline]:
             search=modelling.create_search_pipeline(),
             export=modelling.create_export_pipeline(),
         ),
-        "__default__": sum(flow.values(), Pipeline([])),
+        "brands": whole.to_nodes(*(node.name for node in brands.nodes)),
+        "brand_scoring": _up_to(whole, _KNOWN_OF_CONSUMERS)
+        + brands.only_nodes_with_tags("brand_scoring"),
+        "__default__": default,
     }
+
+
+def _up_to(pipeline: Pipeline, short_names: tuple[str, ...]) -> Pipeline:
+    """Return the nodes of these names and all that they rest on."""
+    return pipeline.to_nodes(
+        *(node.name for node in pipeline.nodes if node.short_name in short_names)
+    )
 
 
 def _boxed(**pipelines: Pipeline) -> dict[str, Pipeline]:

@@ -17,6 +17,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "models": ["ModelsDataset"],
         "onnx_models": ["OnnxModelsDataset"],
         "raw": ["RawFilesDataset", "RawTableDataset"],
+        "streamed": ["StreamedTableDataset"],
         "study": ["StudyDataset"],
         "tables": ["TableDataset"],
         "truth": ["TruthDataset"],

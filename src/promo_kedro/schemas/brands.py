@@ -6,6 +6,7 @@ A *snapshot* is the step before which features end; labels are what is bought in
 
 import pandas as pd
 import pandera.pandas as pp
+from ibis.expr import datatypes as dt
 
 from promo_kedro.schemas.base import (
     IbisTable,
@@ -135,8 +136,8 @@ class BrandScoredPairs(IbisTable):
     run: str
     customer_id: int
     brand: str
-    probability: float = probability_field()
-    rank: int = pp.Field(ge=1)
+    probability: dt.Float32 = probability_field()
+    rank: dt.Int32 = pp.Field(ge=1)
 
 
 class BrandScoreTotals(PandasTable):

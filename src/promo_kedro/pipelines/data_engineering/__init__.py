@@ -1,5 +1,6 @@
 """Raw tables → clean tables → panel → features, and a first look at the data."""
 
-from .pipeline import create_pipeline
+from promo_kedro.pipelines.data_engineering.brands.pipeline import create_brand_pipeline
+from promo_kedro.pipelines.data_engineering.pipeline import create_pipeline
 
-__all__ = ["create_pipeline"]
+__all__ = ["create_brand_pipeline", "create_pipeline"]

@@ -171,7 +171,7 @@ class _Run:
             classroom.validation,
             brands,
             classroom.encoder,
-            self.parameters.model,
+            self.parameters,
             self.all.network_of(self.name),
             self.all.training_of(self.name),
             make_loss(loss, weights.float(), after),

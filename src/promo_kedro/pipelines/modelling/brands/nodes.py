@@ -5,6 +5,8 @@ from typing import Any
 from promo_kedro.pipelines.modelling.brands.parameters import BrandModellingParameters
 from promo_kedro.types import DataFrame, Table
 
+Parts = list[tuple[dict[str, str], DataFrame]]
+
 
 def train_brand_models(
     raw_brand_weights: Table | None,
@@ -39,7 +41,7 @@ def train_brand_models(
 
 def score_brands(
     brand_models: dict[str, Any], parameters: BrandModellingParameters, **tables: Any
-) -> tuple[DataFrame, DataFrame, DataFrame, DataFrame]:
+) -> tuple[Parts, DataFrame, DataFrame, DataFrame]:
     """Score those who validate, and those who were never seen, with every run.
 
     Scores stream past in chunks of consumers: all consumers × brands are never held.
@@ -61,7 +63,7 @@ def score_next_brands(
     brand_list: DataFrame,
     brand_snapshots: DataFrame,
     parameters: BrandModellingParameters,
-) -> tuple[DataFrame, DataFrame, DataFrame]:
+) -> tuple[Parts, DataFrame, DataFrame]:
     """Score all consumers for the coming period with the run in use.
 
     Returns:

@@ -128,7 +128,7 @@ class BrandModellingParameters(Parameters):
     calibration: BrandCalibrationParameters = BrandCalibrationParameters()
     scoring: ScoringParameters = ScoringParameters()
     membership: MembershipParameters = MembershipParameters()
-    threads: int | None = Field(default=None, ge=1)
+    threads: int | None = Field(default=1, ge=1)
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     precision: Literal["32-true", "16-mixed", "bf16-mixed"] = "32-true"
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from promo_kedro.errors import InputError
 from promo_kedro.pipelines.modelling.brands.classroom import BrandTables
-from promo_kedro.pipelines.modelling.brands.inputs import BrandInputs
 from promo_kedro.pipelines.modelling.brands.membership import membership_losses
 from promo_kedro.pipelines.modelling.brands.parameters import (
     BrandModellingParameters,
@@ -24,12 +21,12 @@ from promo_kedro.pipelines.modelling.brands.trained_run import run_from_saved
 from promo_kedro.pipelines.modelling.seeds import seed_for
 from promo_kedro.types import DataFrame, Table
 
-logger = logging.getLogger(__name__)
+Parts = list[tuple[dict[str, str], DataFrame]]
 
 
 def score_samples(
     brand_models: dict[str, Any], tables: BrandTables, parameters: ScoringParameters
-) -> tuple[DataFrame, DataFrame, DataFrame, DataFrame]:
+) -> tuple[Parts, DataFrame, DataFrame, DataFrame]:
     """Score two samples with every run: pairs, totals, histograms and a sample of the scores."""
     encoder = reader_of(brand_models, tables.brand_list)
     (test,) = tables.snapshots_for("test")
@@ -46,7 +43,15 @@ def score_samples(
                 tables.customers(sample),
                 parameters.consumers_per_chunk,
             )
-            scored.append((sample, name, _scored(saved, chunks, tables.brand_list, parameters)))
+            done = score(
+                run_from_saved(saved),
+                chunks,
+                tables.brand_list,
+                parameters,
+                len(tables.customers(sample)),
+                f"{name}, {sample.replace('_', ' ')}",
+            )
+            scored.append(({"sample": sample, "run": name}, done))
     return _stacked(scored)
 
 
@@ -57,7 +62,7 @@ def score_next(
     brand_list: DataFrame,
     snapshots: DataFrame,
     parameters: BrandModellingParameters,
-) -> tuple[DataFrame, DataFrame, DataFrame]:
+) -> tuple[Parts, DataFrame, DataFrame]:
     """Score everyone for the coming period with the run in use: pairs, totals, histograms."""
     runs = runs_of(brand_models)
     if parameters.in_use not in runs:
@@ -76,8 +81,15 @@ def score_next(
         np.sort(everyone.to_numpy()),
         parameters.scoring.consumers_per_chunk,
     )
-    done = _scored(runs[parameters.in_use], chunks, brand_list, parameters.scoring)
-    pairs, totals, histograms, _ = _stacked([("next", parameters.in_use, done)])
+    done = score(
+        run_from_saved(runs[parameters.in_use]),
+        chunks,
+        brand_list,
+        parameters.scoring,
+        len(everyone),
+        f"{parameters.in_use}, coming period",
+    )
+    pairs, totals, histograms, _ = _stacked([({"sample": "next", "run": parameters.in_use}, done)])
     return pairs, totals, histograms
 
 
@@ -102,28 +114,16 @@ def membership_of_runs(
     return pd.concat(losses, ignore_index=True)[["run", "stratum", "member", "loss"]]
 
 
-def _scored(
-    saved: dict[str, Any],
-    chunks: Iterator[BrandInputs],
-    brand_list: DataFrame,
-    parameters: ScoringParameters,
-) -> Scored:
-    return score(run_from_saved(saved), chunks, brand_list, parameters)
-
-
 def _stacked(
-    scored: list[tuple[str, str, Scored]],
-) -> tuple[DataFrame, DataFrame, DataFrame, DataFrame]:
-    """One table of each kind, with the sample and the run in front."""
+    scored: list[tuple[dict[str, str], Scored]],
+) -> tuple[Parts, DataFrame, DataFrame, DataFrame]:
+    """Pairs as parts, for they are many; the rest as tables, sample and run in front."""
     import pandas as pd
 
     def stack(part: str) -> DataFrame:
-        frames = []
-        for sample, run, of_run in scored:
-            frame = getattr(of_run, part)
-            frame.insert(0, "run", run)
-            frame.insert(0, "sample", sample)
-            frames.append(frame)
-        return pd.concat(frames, ignore_index=True)
+        frames = [getattr(done, part).assign(**names) for names, done in scored]
+        table = pd.concat(frames, ignore_index=True)
+        return table[[*scored[0][0], *table.columns.drop([*scored[0][0]])]]
 
-    return stack("pairs"), stack("totals"), stack("histograms"), stack("sample")
+    parts = [(names, done.pairs) for names, done in scored]
+    return parts, stack("totals"), stack("histograms"), stack("sample")
