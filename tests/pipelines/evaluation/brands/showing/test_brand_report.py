@@ -157,6 +157,9 @@ def test_it_warns_only_where_there_is_something_to_know(experiment):
     few = warned(experiment, privacy=told.assign(auc_low=0.49))
     assert "above 0.55 on v1, but its interval holds 0.5" in few
     assert "should not leave the house" not in few
+    chance = pd.DataFrame({"run": ["popularity"], "stratum": "all", "auc": 0.58, "auc_low": 0.57})
+    lucky = pd.concat([told.assign(auc_low=0.56), chance])
+    assert "interval holds 0.58" in warned(experiment, privacy=lucky)
     small = experiment.audiences.assign(limited_by="smallest_audience").query("sizing == 'fixed'")
     assert "120 of 120 audiences of the run in use" in warned(experiment, audiences=small)
 

@@ -130,7 +130,7 @@ def warnings(
         *_few_brands(brand_list),
         *_zero_medians(main),
         *_empty_truth(main, in_use),
-        *_members_told(privacy),
+        *_members_told(privacy, experiment),
         *_nobody_addressed(audiences, in_use),
     ]
     return found
@@ -189,9 +189,13 @@ def _empty_truth(main: pd.DataFrame, in_use: str) -> list[str]:
     return sentences
 
 
-def _members_told(privacy: pd.DataFrame) -> list[str]:
-    rows = privacy[(privacy["stratum"] == "all") & (privacy["auc"] > GOAL)]
-    certain = rows["auc_low"] > COIN
+def _members_told(privacy: pd.DataFrame, experiment: pd.DataFrame) -> list[str]:
+    """Popularity remembers nobody, so its AUC is what chance made of the two groups."""
+    whole = privacy[privacy["stratum"] == "all"]
+    forgetful = experiment.loc[experiment["model"] == "popularity", "run"]
+    chance = max(COIN, whole.loc[whole["run"].isin(forgetful), "auc"].max())
+    rows = whole[(whole["auc"] > GOAL) & ~whole["run"].isin(forgetful)]
+    certain = rows["auc_low"] > chance
     sentences = []
     if certain.any():
         sentences.append(
@@ -202,8 +206,8 @@ def _members_told(privacy: pd.DataFrame) -> list[str]:
     if not certain.all():
         sentences.append(
             f"The membership attack has an AUC above {GOAL:g} on "
-            f"{', '.join(rows.loc[~certain, 'run'])}, but its interval holds {COIN:g}: there are "
-            "too few consumers to tell."
+            f"{', '.join(rows.loc[~certain, 'run'])}, but its interval holds {chance:.3g}, what "
+            "a model that remembers nobody reaches: there are too few consumers to tell."
         )
     return sentences
 
