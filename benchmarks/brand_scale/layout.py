@@ -30,11 +30,13 @@ def lay_out(retailer: Retailer, parts: Path, run: ProjectRun, judged: int) -> pd
     for table in TABLES:
         _join(retailer, parts, table, run.file(table))
     connection = ibis.duckdb.connect(memory_limit="2GB")
-    tables = [connection.read_parquet(run.file(table)) for table in TABLES]
+    features, history, purchases = (connection.read_parquet(run.file(table)) for table in TABLES)
     snapshots = retailer.snapshots
-    consumers = _roles(retailer, tables[0], snapshots, judged)
+    consumers = roles_of_all(retailer, features, judged)
     items = connection.create_table("items", clean_items(retailer.world, retailer.seed))
-    brands = nodes.list_brands(*tables, consumers, snapshots, items, None, retailer.data)
+    brands = nodes.list_brands(
+        features, history, purchases, consumers, snapshots, items, None, retailer.data
+    )
     frames = {
         "brand_snapshots": snapshots,
         "brand_consumers": consumers,
@@ -44,14 +46,17 @@ def lay_out(retailer: Retailer, parts: Path, run: ProjectRun, judged: int) -> pd
     for name, frame in frames.items():
         _place(run.file(name)).unlink(missing_ok=True)
         frame.to_parquet(run.file(name))
-    manifest = {"raw_data_hash": f"lived by seed {retailer.seed}", "files": {}}
-    _place(run.file("raw_manifest")).write_text(json.dumps(manifest))
+    origin = f"lived, seed {retailer.seed}"
+    run.file("raw_manifest").write_text(json.dumps({"raw_data_hash": origin, "files": {}}))
+    laid = dict.fromkeys([*TABLES, *frames, "raw_manifest"], origin)
+    (run.data_dir / "provenance.json").write_text(json.dumps(laid))
     return brands
 
 
 def _join(retailer: Retailer, parts: Path, table: str, target: Path) -> None:
     """Join parts in order of snapshot and consumer: those judged have the latest and largest."""
-    of_learners, of_others = [], []
+    of_learners: list[str] = []
+    of_others: list[str] = []
     for rows, path in parts_of(parts, table, retailer):
         (of_learners if rows.start < retailer.learners else of_others).append(str(path))
     others = f"UNION ALL SELECT * FROM read_parquet({of_others})" if of_others else ""
@@ -64,10 +69,12 @@ def _join(retailer: Retailer, parts: Path, table: str, target: Path) -> None:
     """)
 
 
-def _roles(
-    retailer: Retailer, features: ibis.Table, snapshots: pd.DataFrame, judged: int
-) -> pd.DataFrame:
-    """Learners train or validate; of the others the first ones of whom anything is known wait."""
+def roles_of_all(retailer: Retailer, features: ibis.Table, judged: int) -> pd.DataFrame:
+    """Let learners train or validate; the first others of whom anything is known are judged.
+
+    Raises:
+        ValueError: Of fewer others than are to be judged is anything known.
+    """
     from promo_kedro.pipelines.data_engineering.brands.roles import roles_of
 
     learner = features.customer_id <= retailer.learners
@@ -77,13 +84,13 @@ def _roles(
         retailer.seed,
     )
     dealt["role"] = dealt["role"].replace("out_of_training", "training")
-    (test,) = snapshots.loc[snapshots["use"] == "test", "snapshot"]
+    (test,) = retailer.snapshots.query("use == 'test'")["snapshot"]
     known = features.filter(~learner & (features.snapshot == int(test)))
     ids = np.sort(known.customer_id.to_pyarrow().to_numpy())[:judged]
     if len(ids) < judged:
         raise ValueError(f"{judged:,} consumers are to be judged, and {len(ids):,} are known")
-    waiting = pd.DataFrame({"customer_id": ids, "role": "out_of_training"})
-    return pd.concat([dealt, waiting], ignore_index=True)
+    others = pd.DataFrame({"customer_id": ids, "role": "out_of_training"})
+    return pd.concat([dealt, others], ignore_index=True)
 
 
 def _place(path: Path) -> Path:

@@ -4,6 +4,7 @@ The first consumers are those who learn: their tables have every snapshot but th
 others are judged, at the test snapshot alone, so nothing of them is made for any other.
 """
 
+import json
 import os
 import time
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import ibis
 import pandas as pd
@@ -63,8 +65,19 @@ class Retailer:
         return [range(start, end) for start, end in pairwise(starts)]
 
 
-def retailer_of(lived: int, learners: int, brands: int, seed: int, weeks: int = WEEKS) -> Retailer:
-    """A retailer with so many brands that each has an item; usual in everything else."""
+def retailer_of(
+    lived: int, learners: int, brands: int, seed: int, data: dict[str, Any], weeks: int = WEEKS
+) -> Retailer:
+    """A retailer with so many brands, each with an item; usual in everything else.
+
+    Args:
+        lived: Consumers besides the learners.
+        learners: How many consumers learn.
+        brands: How many brands there are.
+        seed: The world's seed.
+        data: The parameters ``brand_data``.
+        weeks: How long they live.
+    """
     world = SimulationParameters(
         consumers=lived + learners,
         items=max(96, round(brands * ITEMS_PER_BRAND)),
@@ -72,7 +85,7 @@ def retailer_of(lived: int, learners: int, brands: int, seed: int, weeks: int = 
         brand_items_at_least=1,
         weeks=weeks,
     )
-    return Retailer(world, learners, BrandDataParameters(), seed)
+    return Retailer(world, learners, BrandDataParameters.model_validate(data), seed)
 
 
 def live(retailer: Retailer, folder: Path, processes: int) -> float:
@@ -80,8 +93,12 @@ def live(retailer: Retailer, folder: Path, processes: int) -> float:
 
     Returns:
         Seconds taken.
+
+    Raises:
+        ValueError: The parts there are of another retailer.
     """
     started = time.perf_counter()
+    _claim(folder, retailer)
     for table in [*TABLES, "consumers"]:
         (folder / table).mkdir(parents=True, exist_ok=True)
     waiting = [rows for rows in retailer.chunks() if not _last_part(folder, rows).exists()]
@@ -124,6 +141,23 @@ def parts_of(folder: Path, table: str, retailer: Retailer) -> Iterator[tuple[ran
     """The parts of a table with their consumers, in the consumers' order."""
     for rows in retailer.chunks():
         yield rows, _part(folder, table, rows)
+
+
+def _claim(folder: Path, retailer: Retailer) -> None:
+    """Write down of whom the parts are, or compare it with what is written."""
+    # Roles and the list of brands are made later, of whatever parts there are.
+    told = {
+        "world": retailer.world.model_dump(mode="json"),
+        "learners": retailer.learners,
+        "seed": retailer.seed,
+        "data": retailer.data.model_dump(exclude={"roles", "min_buyers", "strata"}),
+    }
+    card = folder / "retailer.json"
+    if not card.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        card.write_text(json.dumps(told))
+    elif json.loads(card.read_text()) != json.loads(json.dumps(told)):
+        raise ValueError(f"{folder} holds parts of another retailer: remove it, or take another")
 
 
 def _part(folder: Path, table: str, rows: range) -> Path:
