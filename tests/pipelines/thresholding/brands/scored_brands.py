@@ -17,8 +17,8 @@ def scored_tables(probabilities, kept, sample="out_of_training", run="varemb"):
                 {
                     "customer_id": 100 + likeliest,
                     "brand": f"brand {b}",
-                    "probability": p[likeliest],
-                    "rank": np.arange(1, len(likeliest) + 1),
+                    "probability": p[likeliest].astype(np.float32),
+                    "rank": np.arange(1, len(likeliest) + 1, dtype=np.int32),
                 }
             )
         )

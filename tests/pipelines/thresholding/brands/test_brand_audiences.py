@@ -43,7 +43,9 @@ def probabilities():
     rng = np.random.default_rng(3)
     shares = [0.5, 0.3, 0.1, 0.05, 0.03, 0.0]
     return {
-        names: np.column_stack([rng.beta(4 * s + 0.01, 4 * (1 - s), 200) for s in shares])
+        names: np.column_stack(
+            [rng.beta(4 * s + 0.01, 4 * (1 - s), 200).astype(np.float32) for s in shares]
+        ).astype(np.float64)
         for names in SAMPLES_AND_RUNS
     }
 
