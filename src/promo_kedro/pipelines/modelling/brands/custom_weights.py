@@ -79,4 +79,4 @@ def _problems(
 
 
 def _shown(value: object) -> str:
-    return "nothing" if pd.isna(value) or value == "" else repr(value)  # type: ignore[call-overload]
+    return "nothing" if pd.isna(value) or value == "" else repr(value)

@@ -23,6 +23,7 @@ from promo_kedro.pipelines.modelling.brands.parameters import (
     RunParameters,
 )
 from promo_kedro.pipelines.modelling.brands.popularity import fit_popularity
+from promo_kedro.pipelines.modelling.brands.private_training import fit_private_varemb
 from promo_kedro.pipelines.modelling.brands.resampling import correct_prior, resample
 from promo_kedro.pipelines.modelling.brands.trained_run import TrainedRun, uncalibrated_logit
 from promo_kedro.pipelines.modelling.brands.training import fit_varemb
@@ -163,22 +164,25 @@ class _Run:
         self, classroom: Classroom, seed: int, progress: Any
     ) -> tuple[BrandModel, torch.Tensor, History]:
         brands, loss = classroom.brand_list, self.parameters.loss
-        weights = torch.from_numpy(brand_weights(loss, brands, classroom.custom_weights))
+        weights = torch.from_numpy(brand_weights(loss, brands, classroom.custom_weights)).float()
         drawn = resample(classroom.training, brands, self.parameters.resampling, seed)
         after = torch.as_tensor(drawn.prevalence, dtype=torch.float32)
-        model, history = fit_varemb(
-            classroom.training.rows(torch.as_tensor(drawn.rows)),
-            classroom.validation,
-            brands,
-            classroom.encoder,
-            self.parameters,
-            self.all.network_of(self.name),
-            self.all.training_of(self.name),
-            make_loss(loss, weights.float(), after),
-            self.all,
-            seed,
-            progress,
-        )
+        lesson = {
+            "training": classroom.training.rows(torch.as_tensor(drawn.rows)),
+            "validation": classroom.validation,
+            "brand_list": brands,
+            "encoder": classroom.encoder,
+            "run": self.parameters,
+            "network": self.all.network_of(self.name),
+            "training_parameters": self.all.training_of(self.name),
+            "loss": make_loss(loss, weights, after),
+            "machine": self.all,
+            "seed": seed,
+        }
+        if self.parameters.private:
+            model, history = fit_private_varemb(**lesson)
+        else:
+            model, history = fit_varemb(**lesson, progress=progress)
         return model, after, history
 
     def _calibrate(self, classroom: Classroom, model: BrandModel, shift: torch.Tensor) -> Any:

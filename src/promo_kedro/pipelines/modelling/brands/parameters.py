@@ -17,10 +17,10 @@ Resampling = Literal["none", "square_root", "over", "under"]
 class BrandNetworkParameters(Parameters):
     """VarEmb: one embedding per variable, a consumer embedding, a logit per brand."""
 
-    embedding_size: int = Field(default=32, ge=1, le=1024)
-    consumer_size: int = Field(default=64, ge=1, le=4096)
-    hidden_units: list[Count] = [128]
-    dropout: float = Field(default=0.2, ge=0, lt=1)
+    embedding_size: int = Field(default=8, ge=1, le=1024)
+    consumer_size: int = Field(default=16, ge=1, le=4096)
+    hidden_units: list[Count] = [32]
+    dropout: float = Field(default=0.3, ge=0, lt=1)
     own_history: bool = True
     bottleneck: Literal["none", "gaussian"] = "none"
     bottleneck_weight: float = Field(default=0.001, ge=0)
@@ -82,7 +82,7 @@ class BauParameters(Parameters):
 
 
 class OneVsRestParameters(Parameters):
-    """Gradient boosting per brand, for the larger brands; popularity for the others."""
+    """Gradient boosting per brand, for the larger ones; own frequency for the others."""
 
     brands: int = Field(default=20, ge=1)
     rounds: int = Field(default=150, ge=1)
@@ -144,6 +144,8 @@ class BrandModellingParameters(Parameters):
                 _merged(name, part, getattr(self, part), getattr(run, part))
             if run.private and not run.model.startswith("varemb"):
                 raise ValueError(f"runs.{name}: only VarEmb can be trained privately.")
+            if run.private and run.resampling != "none":
+                raise ValueError(f"runs.{name}: private training takes each consumer once.")
         return self
 
     @property
