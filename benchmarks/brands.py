@@ -50,7 +50,7 @@ def measure_seeds(asked: argparse.Namespace) -> None:
     outcomes = {}
     for seed in range(1, asked.seeds + 1):
         print(f"seed {seed} …", flush=True)
-        folder = asked.folder / f"seed={seed}"
+        folder = asked.folder / f"seed_{seed}"
         outcomes[seed] = live_through(folder, seed, simulation, changes, asked.threads)
     _show(f"goals over {asked.seeds} seeds", goals(outcomes), index=False)
     for level in LEVELS:

@@ -93,13 +93,13 @@ def goals(outcomes: Mapping[int, Outcome]) -> pd.DataFrame:
 def _judged(
     what: str, wanted: str, by_seed: dict[int, float | None], least: float, strict: bool = False
 ) -> dict[str, object]:
-    values = pd.Series([value for value in by_seed.values() if value is not None], dtype=float)
+    values = pd.Series([*by_seed.values()], dtype=float).dropna()
     reached = values > least if strict else values >= least
     return _row(what, wanted, values, reached, values.min() if len(values) else None)
 
 
 def _at_most(what: str, by_seed: dict[int, float | None], most: float) -> dict[str, object]:
-    values = pd.Series([value for value in by_seed.values() if value is not None], dtype=float)
+    values = pd.Series([*by_seed.values()], dtype=float).dropna()
     worst = values.max() if len(values) else None
     return _row(what, f"≤ {most}", values, values <= most, worst)
 

@@ -50,11 +50,13 @@ def retailer(consumers: int, brands: int, weeks: int) -> dict[str, Any]:
 def live_through(
     folder: Path, seed: int, simulation: dict[str, Any], changes: dict[str, Any], threads: int
 ) -> Outcome:
-    """Simulate a retailer and run the experiment on it; runs that are trained are kept."""
+    """Simulate a retailer and run the experiment on it; what is there already is kept."""
     run = ProjectRun(folder, folder / "raw", "base", threads)
     run.configure({"seed": seed, "simulation": simulation, **changes})
-    if not (run.raw_dir / "truth.safetensors").exists():
+    card, told = folder / "retailer.json", json.dumps({"seed": seed, "simulation": simulation})
+    if not card.exists() or card.read_text() != told:
         run.run("simulation")
+        card.write_text(told)
     run.run("brands")
     return read_outcome(run)
 
