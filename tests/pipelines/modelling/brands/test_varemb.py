@@ -89,7 +89,7 @@ def test_rows_do_not_depend_on_their_neighbours(version: str, inputs: BrandInput
 def test_the_own_path_touches_only_brands_with_history(inputs: BrandInputs) -> None:
     network = stirred(built("varemb_v2"))
     with_path = network(inputs).scores
-    network.own = None
+    network.register_module("own", None)
     moved = (with_path - network(inputs).scores).abs() > 1e-7
     expected = torch.zeros(len(inputs), BRANDS, dtype=torch.bool)
     expected[inputs.brands.row, inputs.brands.name - 1] = True
