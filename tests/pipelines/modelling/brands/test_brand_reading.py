@@ -53,14 +53,18 @@ def assert_same(one: BrandInputs, other: BrandInputs) -> None:
         assert torch.equal(one.bought, other.bought)
 
 
-def test_the_engine_reads_what_whole_tables_hold(tables: Tables, engine: tuple[Table, Table, Table]) -> None:
+def test_the_engine_reads_what_whole_tables_hold(
+    tables: Tables, engine: tuple[Table, Table, Table]
+) -> None:
     encoder = encoder_of(tables)
     whole = read_inputs(*engine, encoder, [SNAPSHOT, SNAPSHOT + 1], None)
     assert_same(whole, tables.encoded(encoder))
     assert len(whole) == 280
 
 
-def test_only_some_consumers_and_snapshots(tables: Tables, engine: tuple[Table, Table, Table]) -> None:
+def test_only_some_consumers_and_snapshots(
+    tables: Tables, engine: tuple[Table, Table, Table]
+) -> None:
     encoder, chosen = encoder_of(tables), np.array([45, 3, 160, 120, 48])
     some = read_inputs(engine[0], engine[1], None, encoder, [SNAPSHOT + 1], chosen)
     features = tables.features[
@@ -73,7 +77,10 @@ def test_only_some_consumers_and_snapshots(tables: Tables, engine: tuple[Table, 
 
 @pytest.mark.parametrize("per_chunk", [1, 7, 64, 1000])
 def test_chunks_add_up_to_the_whole(
-    tables: Tables, engine: tuple[Table, Table, Table], per_chunk: int, monkeypatch: pytest.MonkeyPatch
+    tables: Tables,
+    engine: tuple[Table, Table, Table],
+    per_chunk: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(reading, "CONSUMERS_PER_PORTION", 50)
     encoder = encoder_of(tables)
@@ -89,7 +96,9 @@ def test_chunks_add_up_to_the_whole(
         at += len(chunk)
 
 
-def test_nobody_asked_for_is_nobody_read(tables: Tables, engine: tuple[Table, Table, Table]) -> None:
+def test_nobody_asked_for_is_nobody_read(
+    tables: Tables, engine: tuple[Table, Table, Table]
+) -> None:
     encoder, nobody = encoder_of(tables), np.empty(0, dtype=np.int64)
     assert len(read_inputs(*engine, encoder, [SNAPSHOT], nobody)) == 0
     assert list(stream_inputs(*engine, encoder, SNAPSHOT, nobody, 10)) == []
