@@ -79,13 +79,14 @@ class BrandFeatures(IbisTable):
 
 
 class BrandHistory(IbisTable):
-    """What a consumer bought of a brand, category or item in the year before a snapshot."""
+    """What a consumer bought of a brand, category or item before a snapshot."""
 
     snapshot: int
     customer_id: int
     kind: str = pp.Field(isin=HISTORY_KINDS)
     name: str
     steps_bought: int = pp.Field(ge=1)
+    steps_bought_year: int = not_negative()
     steps_bought_quarter: int = not_negative()
     steps_since: int = pp.Field(ge=1)
     lines: int = pp.Field(ge=1)

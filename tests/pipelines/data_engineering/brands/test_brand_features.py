@@ -109,6 +109,7 @@ def test_history_is_that_counted_by_hand(market, whole):
                         "kind": kind,
                         "name": str(name),
                         "steps_bought": lines["step"].nunique(),
+                        "steps_bought_year": lines["step"].nunique(),
                         "steps_bought_quarter": last_steps(lines, snapshot, QUARTER)[
                             "step"
                         ].nunique(),

@@ -67,6 +67,7 @@ def favourites(consumers: int, seed: int, first_id: int = 0) -> Tables:
                         "kind": kind,
                         "name": names,
                         "steps_bought": often,
+                        "steps_bought_year": often,
                         "steps_since": lately,
                     }
                 )

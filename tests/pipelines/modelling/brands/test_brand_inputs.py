@@ -21,6 +21,7 @@ def tokens(generator: torch.Generator, rows: int, names: int) -> Tokens:
         torch.randint(0, 30, (total,), generator=generator),
         torch.rand(total, generator=generator),
         torch.rand(total, generator=generator),
+        torch.rand(total, generator=generator),
     )
 
 
@@ -42,7 +43,7 @@ def inputs() -> BrandInputs:
 
 def listed(part: Tokens) -> list[list[tuple[float, ...]]]:
     """Each row as a list of its entries, cut by hand."""
-    columns = [part.name, part.level, part.steps_bought, part.steps_since]
+    columns = [part.name, part.level, part.steps_bought, part.steps_bought_year, part.steps_since]
     entries = list(zip(*(column.tolist() for column in columns), strict=True))
     start = part.start.tolist()
     return [entries[start[row] : start[row + 1]] for row in range(len(part))]
@@ -69,7 +70,7 @@ def test_pairs_of_some_rows_stay_sorted(inputs: BrandInputs) -> None:
 
 def test_row_of_each_entry_skips_empty_rows() -> None:
     empty = torch.empty(3)
-    part = Tokens(torch.tensor([0, 2, 2, 3]), empty.long(), empty.long(), empty, empty)
+    part = Tokens(torch.tensor([0, 2, 2, 3]), empty.long(), empty.long(), empty, empty, empty)
     assert part.row.tolist() == [0, 0, 2]
 
 

@@ -39,7 +39,7 @@ def consumers(number, first, seed):
     rng = np.random.default_rng(seed)
     bought = torch.from_numpy(np.argwhere(rng.random((number, BRANDS)) < 0.3))
     nothing = torch.empty(0)
-    history = Tokens(torch.zeros(number + 1, dtype=torch.int64), *[nothing] * 4)
+    history = Tokens(torch.zeros(number + 1, dtype=torch.int64), *[nothing] * 5)
     return BrandInputs(
         customer_id=np.arange(number) + 7_000_000 + first,
         snapshot=np.full(number, 9),

@@ -18,7 +18,7 @@ HOW = ["none", "square_root", "over", "under"]
 def inputs_of(bought):
     """Rows of which nothing matters but what they buy."""
     n = len(bought)
-    none = Tokens(torch.zeros(n + 1, dtype=torch.int64), *(torch.zeros(0, dtype=torch.int64),) * 4)
+    none = Tokens(torch.zeros(n + 1, dtype=torch.int64), *(torch.zeros(0, dtype=torch.int64),) * 5)
     pairs = torch.tensor(np.argwhere(bought), dtype=torch.int64).reshape(-1, 2)
     ids = np.arange(n)
     return BrandInputs(ids, ids, torch.zeros(n, 1), torch.zeros(n), none, none, none, pairs)

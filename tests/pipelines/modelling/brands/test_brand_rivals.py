@@ -44,6 +44,7 @@ def tokens(rows: list[list[tuple[int, float, float]]]) -> Tokens:
         torch.from_numpy(name.astype(np.int64)),
         torch.zeros(len(name), dtype=torch.int64),
         torch.from_numpy(bought.astype(np.float32)),
+        torch.from_numpy(bought.astype(np.float32)),
         torch.from_numpy(since.astype(np.float32)),
     )
 
@@ -252,8 +253,8 @@ def test_trees_read_numbers_in_their_places():
     numbers = Features([1, 3], 2).of(asked)
     variables = asked.variables.numpy()
     np.testing.assert_array_equal(numbers[:, : len(VARIABLES)], variables)
-    first = [4, 2, 3, 3, 1, 3, 3, 0, 0, 27, 0, 3, 0.5, 0, 3, 27]
-    second = [0, 0, 0, 27, 0, 0, 27, 0, 0, 27, 0, 0, 0, 0, 27, 27]
+    first = [4, 2, 3, 3, 1, 3, 3, 0, 0, 53, 0, 3, 0.5, 0, 0.5, 0, 3, 53]
+    second = [0, 0, 0, 53, 0, 0, 53, 0, 0, 53, 0, 0, 0, 0, 0, 0, 53, 53]
     np.testing.assert_array_equal(numbers[:, len(VARIABLES) :], [first, second])
 
 

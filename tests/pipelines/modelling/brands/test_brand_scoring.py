@@ -222,7 +222,7 @@ def chunks_of(shop: Shop, size: int):
     for at in range(0, CONSUMERS, size):
         ids, bought = shop.customer_id[at : at + size], shop.bought[at : at + size]
         count, whole = len(ids), torch.zeros(0, dtype=torch.int64)
-        none = Tokens(torch.zeros(count + 1, dtype=torch.int64), whole, whole, whole, whole)
+        none = Tokens(torch.zeros(count + 1, dtype=torch.int64), whole, whole, whole, whole, whole)
         yield BrandInputs(
             customer_id=ids,
             snapshot=np.full(count, 9),

@@ -19,12 +19,12 @@ from promo_kedro.pipelines.modelling.brands.variables import (
 
 
 def test_levels_of_frequency_and_recency() -> None:
-    bought = np.array([1, 2, 3, 4, 5, 8, 9, 26])
-    since = np.array([1, 2, 3, 4, 5, 8, 9, 17])
-    often, lately = [0, 1, 2, 2, 3, 3, 4, 4], [0, 1, 2, 2, 3, 3, 4, 5]
-    expected = [6 * one + other for one, other in zip(often, lately, strict=True)]
+    bought = np.array([1, 2, 3, 4, 5, 8, 9, 17, 50])
+    since = np.array([1, 2, 3, 4, 5, 8, 9, 17, 27])
+    often, lately = [0, 1, 2, 2, 3, 3, 4, 5, 5], [0, 1, 2, 2, 3, 3, 4, 5, 6]
+    expected = [7 * one + other for one, other in zip(often, lately, strict=True)]
     assert level_of(bought, since).tolist() == expected
-    assert level_of(np.array([26]), np.array([26])).item() == LEVELS - 1
+    assert level_of(np.array([52]), np.array([52])).item() == LEVELS - 1
 
 
 def test_rows_are_sorted_and_histories_stay_with_their_consumers() -> None:

@@ -108,7 +108,7 @@ def test_the_own_path_leaves_unknown_brands_alone(inputs: BrandInputs) -> None:
 def test_frequency_counts_against_the_steps_that_were_seen() -> None:
     bought, tenure = torch.tensor([3.0, 3.0, 26.0, 2.0]), torch.tensor([6.0, 60.0, 60.0, 1.0])
     odds = torch.tensor([3.5 / 3.5, 3.5 / 23.5, 26.5 / 0.5, 2.5 / 0.5])
-    assert torch.allclose(frequency(bought, tenure), odds.log())
+    assert torch.allclose(frequency(bought, tenure, looked_back=26), odds.log())
 
 
 def test_a_weighted_bag_is_the_sum_written_out(inputs: BrandInputs) -> None:

@@ -6,7 +6,7 @@ from ibis.expr.types import Table
 
 from promo_kedro.pipelines.data_engineering.brands.history import bought_before
 from promo_kedro.pipelines.data_engineering.brands.parameters import BrandDataParameters
-from promo_kedro.pipelines.data_engineering.brands.snapshots import steps_before
+from promo_kedro.pipelines.data_engineering.brands.snapshots import YEAR_STEPS, steps_before
 from promo_kedro.pipelines.data_engineering.history import attach
 from promo_kedro.pipelines.data_engineering.whole_numbers import (
     from_hundredths,
@@ -64,6 +64,7 @@ def features_of(
     known = attach(asked, _behaviour(transactions, snapshots, parameters), *KEYS)
     for kind, name in (("brand", "brands_year"), ("category", "categories_year")):
         bought = bought_before(transactions, items, snapshots, kind, parameters.quarter_steps)
+        bought = bought.filter(bought.steps_bought_year > 0)
         known = attach(known, bought.group_by(*KEYS).aggregate(**{name: bought.count()}), *KEYS)
     described = [known[name].notnull() for name in ATTRIBUTES]
     known = known.filter(ibis.or_(known.tenure_steps.notnull(), *described))
@@ -93,7 +94,7 @@ def _behaviour(
     seen = _shopping_by_step(transactions).inner_join(steps_before(snapshots), "step")
     recent, quarter, year = (
         ibis.ifelse(seen.in_year & (seen.steps_ago <= steps), 1, 0)
-        for steps in (parameters.recent_steps, parameters.quarter_steps, parameters.history_steps)
+        for steps in (parameters.recent_steps, parameters.quarter_steps, YEAR_STEPS)
     )
     return seen.group_by(*KEYS).aggregate(
         tenure_steps=seen.steps_ago.max(),

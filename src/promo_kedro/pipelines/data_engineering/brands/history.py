@@ -1,4 +1,4 @@
-"""What each consumer bought of a brand, a category and an item in the year before a snapshot."""
+"""What each consumer bought of a brand, a category and an item before a snapshot."""
 
 import ibis
 import pandas as pd
@@ -42,9 +42,10 @@ def bought_before(
     lines = lines.rename(name=NAME_OF_KIND[kind])
     by_step = lines.group_by("customer_id", "step", "name").aggregate(lines=lines.count())
     past = steps_before(snapshots)
-    seen = by_step.inner_join(past.filter(past.in_year), "step")
+    seen = by_step.inner_join(past.filter(past.in_history), "step")
     bought = seen.group_by("snapshot", "customer_id", "name").aggregate(
         steps_bought=seen.count(),
+        steps_bought_year=seen.count(where=seen.in_year),
         steps_bought_quarter=seen.count(where=seen.steps_ago <= quarter_steps),
         steps_since=seen.steps_ago.min(),
         lines=total(seen["lines"]),

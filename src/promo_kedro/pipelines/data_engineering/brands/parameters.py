@@ -44,9 +44,9 @@ class BrandDataParameters(Parameters):
     """Everything a user may set about the data of brand prediction."""
 
     horizon_steps: int = Field(default=1, ge=1)
-    training_snapshots: int = Field(default=6, ge=1)
+    training_snapshots: int = Field(default=12, ge=1)
     min_history_steps: int = Field(default=6, ge=1)
-    history_steps: int = Field(default=26, ge=1)
+    history_steps: int = Field(default=52, ge=1)
     quarter_steps: int = Field(default=6, ge=1)
     recent_steps: int = Field(default=2, ge=1)
     roles: RoleShares = RoleShares()

@@ -23,6 +23,8 @@ from promo_kedro.pipelines.data_engineering.wording import counted
 
 logger = logging.getLogger(__name__)
 
+YEAR_STEPS = 26
+
 
 def snapshots_of(calendar_end: date, n_steps: int, parameters: BrandDataParameters) -> pd.DataFrame:
     """Lay out the snapshots, the oldest first.
@@ -85,17 +87,20 @@ def steps_before(snapshots: pd.DataFrame) -> Table:
     """List the steps before each snapshot; joined to purchases, they let nothing later in.
 
     Returns:
-        snapshot, step, ``steps_ago`` (1: the step just before) and ``in_year`` (whether the step
-        belongs to the history that is read).
+        snapshot, step, ``steps_ago`` (1: the step just before), ``in_history`` (whether the step
+        belongs to the history that is read) and ``in_year`` (to its latest year).
     """
     rows = [
-        (snapshot, step, snapshot - step, step >= history_from)
+        (
+            *(snapshot, step, snapshot - step),
+            *(step >= history_from, step >= max(history_from, snapshot - YEAR_STEPS)),
+        )
         for snapshot, history_from in snapshots[["snapshot", "history_from"]].itertuples(
             index=False
         )
         for step in range(BEFORE_FIRST_STEP, snapshot)
     ]
-    columns = ["snapshot", "step", "steps_ago", "in_year"]
+    columns = ["snapshot", "step", "steps_ago", "in_history", "in_year"]
     return ibis.memtable(pd.DataFrame(rows, columns=columns))
 
 

@@ -21,7 +21,7 @@ from promo_kedro.errors import InputError
 from promo_kedro.pipelines.modelling.brands.inputs import BrandInputs
 from promo_kedro.pipelines.modelling.brands.parameters import BauParameters
 from promo_kedro.pipelines.modelling.brands.popularity import smoothed_prevalence
-from promo_kedro.pipelines.modelling.brands.variables import STEPS_REMEMBERED, VARIABLES, Encoder
+from promo_kedro.pipelines.modelling.brands.variables import VARIABLES, YEAR, Encoder
 from promo_kedro.types import Array, DataFrame
 
 
@@ -91,8 +91,8 @@ class Bau:
         tokens = inputs.brands
         known = tokens.name > 0
         at = (tokens.row[known], tokens.name[known] - 1)
-        steps.index_put_(at, tokens.steps_bought[known], accumulate=True)
-        looked_back = inputs.tenure.clamp(max=STEPS_REMEMBERED)
+        steps.index_put_(at, tokens.steps_bought_year[known], accumulate=True)
+        looked_back = inputs.tenure.clamp(max=YEAR)
         return steps.div_((looked_back + self.own_steps)[:, None])
 
 

@@ -18,7 +18,8 @@ class Tokens:
         start: (n + 1,) where each row's entries start.
         name: (m,) position in the vocabulary, 0 where it is unknown; brand position p is p + 1.
         level: (m,) bin of how often and how lately.
-        steps_bought: (m,) steps with a purchase, of the last 26.
+        steps_bought: (m,) steps with a purchase, as far back as history is read.
+        steps_bought_year: (m,) of these, those in the last year.
         steps_since: (m,) steps since the last purchase, at least 1.
     """
 
@@ -26,6 +27,7 @@ class Tokens:
     name: Tensor
     level: Tensor
     steps_bought: Tensor
+    steps_bought_year: Tensor
     steps_since: Tensor
 
     def __len__(self) -> int:
@@ -39,9 +41,8 @@ class Tokens:
     def rows(self, rows: Tensor) -> "Tokens":
         """Return some rows, in the order asked for; a row may be asked for twice."""
         start, at = _spread(self.start[rows], self.start[rows + 1])
-        return Tokens(
-            start, self.name[at], self.level[at], self.steps_bought[at], self.steps_since[at]
-        )
+        columns = (getattr(self, field.name)[at] for field in fields(self)[1:])
+        return Tokens(start, *columns)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from torch import Tensor
 from promo_kedro.pipelines.modelling.brands.bau import Bau, bau_from_saved, fit_bau
 from promo_kedro.pipelines.modelling.brands.inputs import BrandInputs, Tokens
 from promo_kedro.pipelines.modelling.brands.parameters import BauParameters, OneVsRestParameters
-from promo_kedro.pipelines.modelling.brands.variables import STEPS_REMEMBERED, Encoder
+from promo_kedro.pipelines.modelling.brands.variables import STEPS_REMEMBERED, YEAR, Encoder
 from promo_kedro.pipelines.modelling.trees import load_lightgbm
 from promo_kedro.types import Array, DataFrame
 
@@ -54,6 +54,7 @@ class Features:
             *(_summary(part) for part in (inputs.brands, inputs.categories, inputs.items)),
             _spread(inputs.categories, inputs.categories.steps_bought, categories, 0.0),
             often / tenure.clamp(min=1, max=STEPS_REMEMBERED),
+            _spread(tokens, tokens.steps_bought_year, brands, 0.0) / tenure.clamp(min=1, max=YEAR),
             _spread(tokens, tokens.steps_since, brands, float(NEVER)),
         ]
         return torch.cat(parts, dim=1).numpy()

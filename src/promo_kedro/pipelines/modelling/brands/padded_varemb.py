@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from promo_kedro.pipelines.modelling.brands.inputs import BrandInputs, Tokens
-from promo_kedro.pipelines.modelling.brands.own_history import OwnHistory, frequency
+from promo_kedro.pipelines.modelling.brands.own_history import OwnHistory, plain_numbers
 from promo_kedro.pipelines.modelling.brands.varemb import (
     Answer,
     Bag,
@@ -26,8 +26,8 @@ _COLUMNS = [column.name for column in fields(Tokens) if column.name != "start"]
 def padded(inputs: BrandInputs) -> list[Tensor]:
     """Return what the network reads with consumers in front: (n, …) each.
 
-    Variables and tenure, then for brands, categories and items: name, level, steps bought, steps
-    since, and which entries are there; (n, longest) each, at least one long.
+    Variables and tenure, then for brands, categories and items: name, level, steps bought ever and
+    in a year, steps since, and which entries are there; (n, longest) each, at least one long.
     """
     histories = (inputs.brands, inputs.categories, inputs.items)
     return [
@@ -67,7 +67,7 @@ class PaddedVarEmb(nn.Module):
         Args:
             variables: (V,) levels.
             tenure: () steps since the first purchase.
-            columns: name, level, steps bought, steps since and presence of each history.
+            columns: name, level, steps bought, since and presence of each history.
         """
         network, width = self.network, len(_COLUMNS) + 1
         histories = [columns[at : at + width] for at in range(0, len(columns), width)]
@@ -121,10 +121,10 @@ def _own(
     own: OwnHistory, history: tuple[Tensor, ...], tenure: Tensor, consumer: Tensor, brands: int
 ) -> Tensor:
     """Return (brands,) what to add to the logits, as ``OwnHistory``."""
-    name, level, bought, since, there = history
+    name, level, bought, year, since, there = history
     known = there * (name > 0)
     brand = (name - 1).clamp(min=0)
-    plain = torch.stack([frequency(bought, tenure.expand_as(bought)), torch.log(since)], dim=1)
+    plain = plain_numbers(bought, year, since, tenure.expand_as(bought))
     near = own.consumer(consumer).expand(len(name), -1)
     pair = torch.cat([own.level(level), own.brand(brand), near, plain], dim=1)
     answer = own.answer(own.dropout(torch.relu(own.hidden(pair)))) + own.plain(plain)

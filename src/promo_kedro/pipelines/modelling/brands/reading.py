@@ -119,6 +119,7 @@ def _numbered(history: Table, encoder: Encoder) -> Table:
         "snapshot",
         "customer_id",
         "steps_bought",
+        "steps_bought_year",
         "steps_since",
         kind=joined.kind.cases(*numbers).cast("int8"),
         position=joined.position.fill_null(UNKNOWN),

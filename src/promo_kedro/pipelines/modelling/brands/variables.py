@@ -36,12 +36,13 @@ BEHAVIOUR = [
 VARIABLES = ATTRIBUTES + BEHAVIOUR
 BINS = 10
 MOST_ITEMS = 5000
-STEPS_REMEMBERED = 26
+STEPS_REMEMBERED = 52
+YEAR = 26
 UNKNOWN = 0
 
 # Upper ends of all bins but the last, which is open.
-BOUGHT_UP_TO = np.array([1, 2, 4, 8])
-SINCE_UP_TO = np.array([1, 2, 4, 8, 16])
+BOUGHT_UP_TO = np.array([1, 2, 4, 8, 16])
+SINCE_UP_TO = np.array([1, 2, 4, 8, 16, 26])
 LEVELS = (len(BOUGHT_UP_TO) + 1) * (len(SINCE_UP_TO) + 1)
 
 
@@ -162,6 +163,9 @@ def encode_numbered(
     )
 
 
+_COUNTED = ("position", "steps_bought", "steps_bought_year", "steps_since")
+
+
 def level_of(steps_bought: Array, steps_since: Array) -> Array:
     """Return the bin of frequency and recency, 0 to ``LEVELS`` - 1."""
     often = np.searchsorted(BOUGHT_UP_TO, steps_bought)
@@ -200,23 +204,21 @@ def _place(known: Array, values: Array) -> tuple[Array, Array]:
 def _tokens(history: DataFrame, rows: _Rows, names: int) -> Tokens:
     """Return the histories row by row, each in the order of names, whatever the table's."""
     row, known = rows.of(history)
-    columns = [
-        history[name].to_numpy(np.int64) for name in ("position", "steps_bought", "steps_since")
-    ]
-    row, (name, bought, since) = row[known], [column[known] for column in columns]
-    since = np.minimum(since, STEPS_REMEMBERED)
-    order = np.argsort(
-        ((row * (names + 1) + name) * (STEPS_REMEMBERED + 1) + bought) * (STEPS_REMEMBERED + 1)
-        + since,
-        kind="stable",
-    )
-    name, bought, since = name[order], bought[order], since[order]
+    row = row[known]
+    name, bought, year, since = (history[column].to_numpy(np.int64)[known] for column in _COUNTED)
+    since, base = np.minimum(since, STEPS_REMEMBERED), np.int64(STEPS_REMEMBERED + 1)
+    place = row * (names + 1) + name
+    for count in (bought, year, since):
+        place = place * base + np.minimum(count, STEPS_REMEMBERED)
+    order = np.argsort(place, kind="stable")
+    name, bought, year, since = name[order], bought[order], year[order], since[order]
     start = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=rows.count))])
     return Tokens(
         start=torch.from_numpy(start.astype(np.int64)),
         name=torch.from_numpy(name),
         level=torch.from_numpy(level_of(bought, since)),
         steps_bought=torch.from_numpy(bought.astype(np.float32)),
+        steps_bought_year=torch.from_numpy(year.astype(np.float32)),
         steps_since=torch.from_numpy(since.astype(np.float32)),
     )
 
