@@ -9,7 +9,7 @@ from promo_kedro.parameters import Parameters
 P = TypeVar("P", bound=Parameters)
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, lt=1)]
-RunName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
+RunName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")]
 ModelName = Literal["popularity", "bau", "one_vs_rest", "varemb_v1", "varemb_v2"]
 Resampling = Literal["none", "square_root", "over", "under"]
 
