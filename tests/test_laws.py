@@ -44,13 +44,13 @@ def test_every_parameter_is_read(config):
 
 
 def test_every_table_between_pipelines_has_a_schema(config):
-    flow = {name: pipe for name, pipe in pipelines.items() if name != "__default__"}
-    made_by = {output: name for name, pipe in flow.items() for output in pipe.all_outputs()}
+    nodes = {node.name: node for pipe in pipelines.values() for node in pipe.nodes}.values()
+    made_by = {output: node.namespace for node in nodes for output in node.outputs}
     crossing = {
         dataset
-        for name, pipe in flow.items()
-        for dataset in pipe.inputs()
-        if made_by.get(dataset, name) != name
+        for node in nodes
+        for dataset in node.inputs
+        if made_by.get(dataset, node.namespace) != node.namespace
     }
     tables = {
         name
@@ -77,13 +77,12 @@ def test_the_default_pipeline_is_the_six(config):
 
 
 def test_only_scoring_reads_the_truth():
+    nodes = [node for pipeline in pipelines.values() for node in pipeline.nodes]
     readers = {
-        (name, node.short_name)
-        for name, pipeline in pipelines.items()
-        if name != "__default__"
-        for node in pipeline.nodes
+        (node.namespace, node.short_name)
+        for node in nodes
         if {"truth", "simulated_history", "world_end_state"} & set(node.inputs)
-        and name != "simulation"
+        and node.namespace != "simulation"
     }
     assert readers == {
         ("evaluation", "ask_the_truth"),

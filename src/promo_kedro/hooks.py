@@ -20,8 +20,10 @@ from promo_kedro.parameters import no_such_name
 logger = logging.getLogger(__name__)
 
 FOLDERS = ("raw_dir", "data_dir")
-# Trained once, asked again about newer data; what they were trained on is told, not refused.
+# Trained once, asked again about newer data: where only the coming period is scored, what they
+# were trained on is told, not refused.
 LASTING = ("brand_models", "brand_list")
+JUDGES_MODELS = "brand_scored_pairs"
 
 
 class RuntimeParameters:
@@ -77,8 +79,9 @@ class Provenance:
         elif made:
             self._raw_data_hash = _load("raw_manifest", catalog)["raw_data_hash"]
             self._refuse_other_raw_folder(run_params, catalog)
-        self._tell_of_older(made)
-        self._refuse_strangers([name for name in made if name not in LASTING])
+        lasting = () if JUDGES_MODELS in pipeline.all_outputs() else LASTING
+        self._tell_of_older([name for name in made if name in lasting])
+        self._refuse_strangers([name for name in made if name not in lasting])
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str) -> None:
@@ -104,7 +107,7 @@ class Provenance:
     def _tell_of_older(self, names: list[str]) -> None:
         recorded = self._recorded()
         for name in names:
-            if name in LASTING and recorded.get(name) != self._raw_data_hash:
+            if recorded.get(name) != self._raw_data_hash:
                 logger.warning("%s were made from other raw data than this run's.", name)
 
     def _refuse_strangers(self, names: list[str]) -> None:

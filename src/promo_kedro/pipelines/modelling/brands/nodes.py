@@ -1,11 +1,12 @@
 """Nodes of the brand experiment: train every run, score whom it never saw, attack its memory."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from promo_kedro.pipelines.modelling.brands.parameters import BrandModellingParameters
 from promo_kedro.types import DataFrame, Table
 
-Parts = list[tuple[dict[str, str], DataFrame]]
+Parts = Iterable[tuple[dict[str, str], DataFrame]]
 
 
 def train_brand_models(
@@ -40,11 +41,15 @@ def train_brand_models(
 
 
 def score_brands(
-    brand_models: dict[str, Any], parameters: BrandModellingParameters, **tables: Any
+    brand_models: dict[str, Any],
+    brand_score_checkpoints: Any,
+    parameters: BrandModellingParameters,
+    **tables: Any,
 ) -> tuple[Parts, DataFrame, DataFrame, DataFrame]:
     """Score those who validate, and those who were never seen, with every run.
 
-    Scores stream past in chunks of consumers: all consumers × brands are never held.
+    Scores stream past in chunks of consumers: all consumers × brands are never held. Runs that
+    were scored before are found again in ``brand_score_checkpoints``.
 
     Returns:
         ``brand_scored_pairs``, ``brand_score_totals``, ``brand_score_histograms``,
@@ -53,7 +58,9 @@ def score_brands(
     from promo_kedro.pipelines.modelling.brands.classroom import BrandTables
     from promo_kedro.pipelines.modelling.brands.samples import score_samples
 
-    return score_samples(brand_models, BrandTables(**tables), parameters.scoring)
+    return score_samples(
+        brand_models, BrandTables(**tables), parameters.scoring, brand_score_checkpoints
+    )
 
 
 def score_next_brands(

@@ -8,8 +8,9 @@
     [train_brand_models] <──> brand_checkpoints       ──> brand_runs, brand_training_history
       │
       ▼
-    brand_models ──┬──> [score_brands] ──> brand_scored_pairs, brand_score_totals,
-                   │                       brand_score_histograms, brand_score_sample
+    brand_models ──┬──> [score_brands] <──> brand_score_checkpoints
+                   │         └──> brand_scored_pairs, brand_score_totals,
+                   │              brand_score_histograms, brand_score_sample
                    ├──> [measure_brand_membership] ──> brand_membership
                    └──> [score_next_brands] ──> brand_next_pairs, brand_next_totals,
                                                 brand_next_histograms
@@ -39,7 +40,7 @@ def create_brand_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.score_brands,
-                _ASKED,
+                _ASKED | {"brand_score_checkpoints": "brand_score_checkpoints"},
                 [
                     *("brand_scored_pairs", "brand_score_totals"),
                     *("brand_score_histograms", "brand_score_sample"),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from promo_kedro.errors import InputError
 from promo_kedro.pipelines.modelling.brands.classroom import BrandTables
+from promo_kedro.pipelines.modelling.brands.kept_scores import KeptScores
 from promo_kedro.pipelines.modelling.brands.membership import membership_losses
 from promo_kedro.pipelines.modelling.brands.parameters import (
     BrandModellingParameters,
@@ -18,41 +21,62 @@ from promo_kedro.pipelines.modelling.brands.reading import stream_inputs
 from promo_kedro.pipelines.modelling.brands.records import reader_of, runs_of
 from promo_kedro.pipelines.modelling.brands.scoring import Scored, score
 from promo_kedro.pipelines.modelling.brands.trained_run import run_from_saved
+from promo_kedro.pipelines.modelling.brands.variables import Encoder
 from promo_kedro.pipelines.modelling.seeds import seed_for
-from promo_kedro.types import DataFrame, Table
+from promo_kedro.types import Array, DataFrame, Table
 
-Parts = list[tuple[dict[str, str], DataFrame]]
+Parts = Iterable[tuple[dict[str, str], DataFrame]]
 
 
 def score_samples(
-    brand_models: dict[str, Any], tables: BrandTables, parameters: ScoringParameters
+    brand_models: dict[str, Any], tables: BrandTables, parameters: ScoringParameters, store: Any
 ) -> tuple[Parts, DataFrame, DataFrame, DataFrame]:
-    """Score two samples with every run: pairs, totals, histograms and a sample of the scores."""
+    """Score two samples with every run that was not scored yet.
+
+    Returns:
+        Pairs, for a dataset to ask for one by one; totals, histograms and a sample of the scores.
+    """
     encoder = reader_of(brand_models, tables.brand_list)
     (test,) = tables.snapshots_for("test")
     snapshots = {"validation": tables.latest_training, "out_of_training": test}
-    scored = []
+    kept = KeptScores(
+        store,
+        parameters.model_dump(mode="json"),
+        *(tables.brand_list, tables.brand_consumers, tables.brand_snapshots),
+    )
     for sample, snapshot in snapshots.items():
+        customers = tables.customers(sample)
         for name, saved in runs_of(brand_models).items():
-            chunks = stream_inputs(
-                tables.brand_features,
-                tables.brand_history,
-                tables.brand_purchases,
-                encoder,
-                snapshot,
-                tables.customers(sample),
-                parameters.consumers_per_chunk,
+            told = f"{name}, {sample.replace('_', ' ')}"
+            kept.keep(
+                {"sample": sample, "run": name},
+                saved,
+                partial(_score, saved, tables, encoder, snapshot, customers, parameters, told),
             )
-            done = score(
-                run_from_saved(saved),
-                chunks,
-                tables.brand_list,
-                parameters,
-                len(tables.customers(sample)),
-                f"{name}, {sample.replace('_', ' ')}",
-            )
-            scored.append(({"sample": sample, "run": name}, done))
-    return _stacked(scored)
+    totals, histograms, drawn = kept.small_tables()
+    return kept.pairs(), totals, histograms, drawn
+
+
+def _score(
+    saved: dict[str, Any],
+    tables: BrandTables,
+    encoder: Encoder,
+    snapshot: int,
+    customers: Array,
+    parameters: ScoringParameters,
+    told: str,
+) -> Scored:
+    chunks = stream_inputs(
+        tables.brand_features,
+        tables.brand_history,
+        tables.brand_purchases,
+        encoder,
+        snapshot,
+        customers,
+        parameters.consumers_per_chunk,
+    )
+    run = run_from_saved(saved)
+    return score(run, chunks, tables.brand_list, parameters, len(customers), told)
 
 
 def score_next(
@@ -89,8 +113,10 @@ def score_next(
         len(everyone),
         f"{parameters.in_use}, coming period",
     )
-    pairs, totals, histograms, _ = _stacked([({"sample": "next", "run": parameters.in_use}, done)])
-    return pairs, totals, histograms
+    names = {"sample": "next", "run": parameters.in_use}
+    tables = [frame.assign(**names) for frame in (done.totals, done.histograms)]
+    totals, histograms = (table[[*names, *table.columns.drop([*names])]] for table in tables)
+    return [(names, done.pairs)], totals, histograms
 
 
 def membership_of_runs(
@@ -112,18 +138,3 @@ def membership_of_runs(
         )
         losses.append(found.assign(run=name))
     return pd.concat(losses, ignore_index=True)[["run", "stratum", "member", "loss"]]
-
-
-def _stacked(
-    scored: list[tuple[dict[str, str], Scored]],
-) -> tuple[Parts, DataFrame, DataFrame, DataFrame]:
-    """Pairs as parts, for they are many; the rest as tables, sample and run in front."""
-    import pandas as pd
-
-    def stack(part: str) -> DataFrame:
-        frames = [getattr(done, part).assign(**names) for names, done in scored]
-        table = pd.concat(frames, ignore_index=True)
-        return table[[*scored[0][0], *table.columns.drop([*scored[0][0]])]]
-
-    parts = [(names, done.pairs) for names, done in scored]
-    return parts, stack("totals"), stack("histograms"), stack("sample")
