@@ -171,6 +171,24 @@ def test_a_margin_bounds_the_probability_that_a_score_can_stand_for():
     assert torch.sigmoid(highest)[0].numpy() == pytest.approx(0.571, abs=1e-3)
 
 
+@pytest.mark.parametrize("weight_on", ["term", "positives"])
+@pytest.mark.parametrize("variant", VARIANTS, ids=str)
+def test_scores_come_back_from_what_they_stand_for(variant, weight_on):
+    loss = loss_of(WEIGHTS, weight_on=weight_on, **variant)
+    logit = torch.logit(torch.tensor([1e-5, 1e-3, 0.02, 0.1, 0.3]))[:, None].expand(-1, BRANDS)
+    there = loss.score_of(logit)
+    assert there.dtype == torch.float32
+    # Right above a margin, float32 scores are one step apart where logits are not.
+    assert torch.allclose(loss.logit(there), logit, atol=2e-3)
+    assert torch.equal(loss.score_of(logit[0]), there[0])
+
+
+def test_no_score_stands_for_more_than_a_margin_allows():
+    loss = loss_of(EQUAL * 20, name="asymmetric", weight_on="positives")
+    likely = torch.logit(torch.full((BRANDS,), 0.9))
+    assert loss.score_of(likely).tolist() == [20.0] * BRANDS
+
+
 @pytest.mark.parametrize("variant", VARIANTS, ids=str)
 def test_logits_follow_the_order_of_scores(variant):
     grid = torch.linspace(-50, 50, 20_001)[:, None].expand(-1, BRANDS)

@@ -64,7 +64,7 @@ def small_network(**changes):
 def stirred(version="varemb_v2", **changes):
     """A network with nothing at its start, where many gradients are zero."""
     torch.manual_seed(0)
-    network = build_varemb(version, SIZES, small_network(**changes), PREVALENCE)
+    network = build_varemb(version, SIZES, small_network(**changes), torch.logit(PREVALENCE))
     with torch.no_grad():
         for weight in network.parameters():
             weight.add_(0.3 * torch.randn_like(weight))

@@ -136,6 +136,14 @@ def test_probabilities_come_back_from_other_losses(loss: str) -> None:
     assert abs(own.mean() - 0.6) < 0.1
 
 
+@pytest.mark.parametrize("model", ["varemb_v1", "varemb_v2"])
+@pytest.mark.parametrize("loss", ["bce", "weighted", "focal", "asymmetric", "logit_adjusted"])
+def test_training_starts_from_the_prior_whatever_the_loss(loss: str, model: str) -> None:
+    fitted, _ = fit(model, loss={"name": loss}, max_epochs=1, learning_rate=1e-12)
+    probability = fitted.logit(fitted.scores(VALIDATION)).sigmoid().mean(0)
+    assert torch.allclose(probability, TRAINING.bought_matrix(BRANDS).mean(0), rtol=0.15)
+
+
 @pytest.mark.parametrize("stop_after", [1, 3])
 def test_a_resumed_training_equals_an_uninterrupted_one(stop_after: int) -> None:
     model, history = fit(bottleneck="gaussian", max_epochs=5)

@@ -22,6 +22,7 @@ from promo_kedro.pipelines.modelling.brands.varemb import (
     WeightedBag,
     build_varemb,
     divergence_from_standard_normal,
+    first_scores,
     varemb_from_saved,
 )
 
@@ -40,7 +41,8 @@ def inputs() -> BrandInputs:
 
 def built(version: str, **changes: object) -> VarEmb:
     torch.manual_seed(0)
-    return build_varemb(version, SIZES, SMALL.model_copy(update=changes), PREVALENCE)
+    bias = torch.logit(PREVALENCE)
+    return build_varemb(version, SIZES, SMALL.model_copy(update=changes), bias)
 
 
 def stirred(network: VarEmb) -> VarEmb:
@@ -52,17 +54,26 @@ def stirred(network: VarEmb) -> VarEmb:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_biases_are_the_logits_of_the_prior(version: str) -> None:
-    network = built(version)
-    assert torch.allclose(network.brand.bias.sigmoid(), PREVALENCE, atol=1e-6)
+@pytest.mark.parametrize("weight_on", ["term", "positives"])
+@pytest.mark.parametrize("name", ["bce", "weighted", "focal", "asymmetric", "logit_adjusted"])
+def test_biases_stand_for_the_prior_whatever_the_loss(
+    name: str, weight_on: str, version: str
+) -> None:
+    parameters = LossParameters.model_validate({"name": name, "weight_on": weight_on})
+    loss = make_loss(parameters, torch.linspace(1, 5, BRANDS), PREVALENCE)
+    network = build_varemb(version, SIZES, SMALL, first_scores(loss, PREVALENCE))
     nothing = torch.zeros(1, SMALL.consumer_size)
-    assert torch.allclose(network.brand(nothing).sigmoid(), PREVALENCE, atol=1e-6)
+    meant = loss.logit(network.brand(nothing)).sigmoid()[0]
+    assert torch.allclose(meant, PREVALENCE, rtol=1e-3)
 
 
-def test_a_brand_that_no_one_bought_starts_very_low_but_finite() -> None:
-    network = build_varemb("varemb_v2", SIZES, SMALL, torch.zeros(BRANDS))
-    assert torch.isfinite(network.brand.bias).all()
-    assert (network.brand.bias < -10).all()
+@pytest.mark.parametrize("name", ["bce", "focal", "asymmetric", "logit_adjusted"])
+def test_a_brand_that_no_one_bought_starts_very_low_but_finite(name: str) -> None:
+    nobody = torch.zeros(BRANDS)
+    loss = make_loss(LossParameters.model_validate({"name": name}), torch.ones(BRANDS), nobody)
+    bias = first_scores(loss, nobody)
+    assert torch.isfinite(bias).all()
+    assert (loss.logit(bias) < -10).all()
 
 
 @pytest.mark.parametrize("version", VERSIONS)

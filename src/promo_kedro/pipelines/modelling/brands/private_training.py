@@ -33,7 +33,13 @@ from promo_kedro.pipelines.modelling.brands.parameters import (
 )
 from promo_kedro.pipelines.modelling.brands.privacy_budget import PrivacyBudget, load_opacus
 from promo_kedro.pipelines.modelling.brands.training import LARGEST_LOGIT, Judge, Machine
-from promo_kedro.pipelines.modelling.brands.varemb import Sizes, VarEmb, VarEmbModel, build_varemb
+from promo_kedro.pipelines.modelling.brands.varemb import (
+    Sizes,
+    VarEmb,
+    VarEmbModel,
+    build_varemb,
+    first_scores,
+)
 from promo_kedro.pipelines.modelling.brands.variables import Encoder
 from promo_kedro.pipelines.modelling.parameters import ComputeParameters
 from promo_kedro.pipelines.modelling.training import reproducible
@@ -93,7 +99,7 @@ def fit_private_varemb(  # noqa: PLR0913, PLR0917 - as `fit_varemb`
         _tell_budget(private, budget, len(once))
         sizes = Sizes.of(encoder)
         prevalence = noisy_prevalence(once, sizes.brands, budget.counting_noise)
-        module = build_varemb(run.model, sizes, network, prevalence)
+        module = build_varemb(run.model, sizes, network, first_scores(loss, prevalence))
         model = VarEmbModel(run.model, sizes, network, module, run.loss, loss)
         weight = network.bottleneck_weight
         course = PrivateCourse(

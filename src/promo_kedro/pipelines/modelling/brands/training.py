@@ -27,6 +27,7 @@ from promo_kedro.pipelines.modelling.brands.varemb import (
     VarEmb,
     VarEmbModel,
     build_varemb,
+    first_scores,
     logit_of,
 )
 from promo_kedro.pipelines.modelling.brands.variables import Encoder
@@ -106,7 +107,8 @@ def fit_varemb(  # noqa: PLR0913, PLR0917 - whom, with what, how and where
     )
     sizes = Sizes.of(encoder)
     with reproducible(seed, compute):
-        module = build_varemb(run.model, sizes, network, _prevalence(training, sizes.brands))
+        bias = first_scores(loss, prevalence_of(training, sizes.brands))
+        module = build_varemb(run.model, sizes, network, bias)
         judge = Judge(validation, training, brand_list)
         course = Course(
             fabric_for(compute), module, training, judge, loss, network, training_parameters, seed
@@ -132,7 +134,7 @@ class Judge:
         prevalence = torch.tensor(brands["prevalence"].to_numpy(float))
         self.audience = torch.round(prevalence * len(rows)).long().clamp(max=len(rows))
         # Training rows may have been resampled; those judged never are.
-        self.prior_shift = logit_of(prevalence) - logit_of(_prevalence(training, len(brands)))
+        self.prior_shift = logit_of(prevalence) - logit_of(prevalence_of(training, len(brands)))
 
     def judge(self, logit: Tensor) -> Judgement:
         """Judge logits (n, brands) that a loss under the training rows' prevalence stands for."""
@@ -327,7 +329,7 @@ def log_loss_of(logit: Tensor, bought: Tensor) -> Tensor:
     return binary_cross_entropy_with_logits(held, bought)
 
 
-def _prevalence(inputs: BrandInputs, brands: int) -> Tensor:
+def prevalence_of(inputs: BrandInputs, brands: int) -> Tensor:
     """Return the share of rows that bought each brand, without the matrix of all."""
     if inputs.bought is None:
         raise InputError("brands: snapshots without purchases to foretell cannot train.")

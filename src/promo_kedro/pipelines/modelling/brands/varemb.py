@@ -146,7 +146,7 @@ def divergence_from_standard_normal(mean: Tensor, log_variance: Tensor) -> Tenso
 class VarEmb(nn.Module):
     """What both versions share: from a consumer embedding to a logit per brand."""
 
-    def __init__(self, sizes: Sizes, network: BrandNetworkParameters, prevalence: Tensor):
+    def __init__(self, sizes: Sizes, network: BrandNetworkParameters, bias: Tensor):
         super().__init__()
         self.variables = Variables(sizes.variables, network.embedding_size)
         self.dropout = nn.Dropout(network.dropout)
@@ -155,7 +155,7 @@ class VarEmb(nn.Module):
         self.brand = nn.Linear(network.consumer_size, sizes.brands)
         nn.init.normal_(self.brand.weight, std=0.01)
         with torch.no_grad():
-            self.brand.bias.copy_(logit_of(prevalence))
+            self.brand.bias.copy_(bias)
 
     def forward(self, inputs: BrandInputs) -> Answer:
         """Return scores (n, brands) and the bottleneck's divergence."""
@@ -178,8 +178,8 @@ class VarEmb(nn.Module):
 class VarEmbV1(VarEmb):
     """The plain recipe."""
 
-    def __init__(self, sizes: Sizes, network: BrandNetworkParameters, prevalence: Tensor):
-        super().__init__(sizes, network, prevalence)
+    def __init__(self, sizes: Sizes, network: BrandNetworkParameters, bias: Tensor):
+        super().__init__(sizes, network, bias)
         self.bought = Bag(sizes.brands, network.embedding_size)
         self.to_consumer = nn.Linear(network.embedding_size, network.consumer_size)
 
@@ -193,8 +193,8 @@ class VarEmbV1(VarEmb):
 class VarEmbV2(VarEmb):
     """History at three levels, weighed, and a path of its own for what was bought of a brand."""
 
-    def __init__(self, sizes: Sizes, network: BrandNetworkParameters, prevalence: Tensor):
-        super().__init__(sizes, network, prevalence)
+    def __init__(self, sizes: Sizes, network: BrandNetworkParameters, bias: Tensor):
+        super().__init__(sizes, network, bias)
         size = network.embedding_size
         self.bags = nn.ModuleList(
             WeightedBag(names, size) for names in (sizes.brands, sizes.categories, sizes.items)
@@ -226,18 +226,27 @@ class VarEmbV2(VarEmb):
 
 
 def build_varemb(
-    version: str, sizes: Sizes, network: BrandNetworkParameters, prevalence: Tensor
+    version: str, sizes: Sizes, network: BrandNetworkParameters, bias: Tensor
 ) -> VarEmb:
-    """Build a network; its biases are the logits of the prevalences.
+    """Build a network.
 
     Args:
         version: ``varemb_v1`` or ``varemb_v2``.
         sizes: Of the vocabularies.
         network: Its parameters.
-        prevalence: (brands,) share of consumers who bought, in training.
+        bias: (brands,) scores to start from, ``first_scores``.
     """
     kind = {V1: VarEmbV1, V2: VarEmbV2}[version]
-    return kind(sizes, network, prevalence)
+    return kind(sizes, network, bias)
+
+
+def first_scores(loss: BrandLoss, prevalence: Tensor) -> Tensor:
+    """Return (brands,) the scores by which a loss means the prevalences.
+
+    From any other start the biases have far to go, and the early epochs, among which the best one
+    often is, are spent on that.
+    """
+    return loss.score_of(logit_of(prevalence))
 
 
 def logit_of(prevalence: Tensor) -> Tensor:
@@ -302,9 +311,10 @@ def varemb_from_saved(card: Mapping[str, Any], tensors: Mapping[str, Array]) -> 
     sizes = Sizes(**card["sizes"])
     parameters = BrandNetworkParameters(**card["network"])
     loss_parameters = LossParameters(**card["loss"])
-    network = build_varemb(card["version"], sizes, parameters, torch.full((sizes.brands,), 0.5))
-    # Weights and prevalences are among the tensors and replace these.
-    loss = make_loss(loss_parameters, torch.ones(sizes.brands), torch.full((sizes.brands,), 0.5))
+    # Biases, weights and prevalences are among the tensors and replace these.
+    anything = torch.full((sizes.brands,), 0.5)
+    network = build_varemb(card["version"], sizes, parameters, anything)
+    loss = make_loss(loss_parameters, anything, anything)
     network.load_state_dict(_part(_NETWORK, tensors))
     loss.load_state_dict(_part(_LOSS, tensors))
     return VarEmbModel(card["version"], sizes, parameters, network.eval(), loss_parameters, loss)

@@ -6,6 +6,9 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+LARGEST_SCORE = 20.0
+_HALVINGS = 50  # of 40: as fine as float32 tells scores apart
+
 
 class BrandLoss(nn.Module, ABC):
     """A loss per consumer and brand: ``if_bought`` or ``if_not``, times the brand's weight.
@@ -73,3 +76,27 @@ class BrandLoss(nn.Module, ABC):
     def logit(self, scores: Tensor) -> Tensor:
         """Return the logit (n, B) of the probability at which scores (n, B) are the optimum."""
         return self.log_odds(scores) - self.purchase_weight.log()
+
+    def score_of(self, logit: Tensor) -> Tensor:
+        """Return the scores that stand for logits, the way back of ``logit``.
+
+        Args:
+            logit: (n, B), or (B,) for one row.
+
+        Returns:
+            float32 of the same shape; ±``LARGEST_SCORE`` where no score in between stands for it.
+        """
+        return self.score_of_log_odds(logit.double() + self.purchase_weight.log()).float()
+
+    def score_of_log_odds(self, log_odds: Tensor) -> Tensor:
+        """Return the scores of ``log_odds``, which never falls where a score grows: by bisection.
+
+        Args:
+            log_odds: (n, B) or (B,), float64.
+        """
+        low, high = (torch.full_like(log_odds, end) for end in (-LARGEST_SCORE, LARGEST_SCORE))
+        for _ in range(_HALVINGS):
+            middle = (low + high) / 2
+            below = self.log_odds(middle) < log_odds
+            low, high = torch.where(below, middle, low), torch.where(below, high, middle)
+        return high

@@ -20,3 +20,7 @@ class CrossEntropy(BrandLoss):
     def log_odds(self, scores: Tensor) -> Tensor:
         """The score itself: l₀' = p and −l₁' = 1 − p."""
         return scores
+
+    def score_of_log_odds(self, log_odds: Tensor) -> Tensor:
+        """The logit itself."""
+        return log_odds

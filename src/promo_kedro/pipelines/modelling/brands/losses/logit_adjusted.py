@@ -49,3 +49,7 @@ class LogitAdjusted(BrandLoss):
     def log_odds(self, scores: Tensor) -> Tensor:
         """The score with the prior added again: x + τ·logit π."""
         return scores + self.prior
+
+    def score_of_log_odds(self, log_odds: Tensor) -> Tensor:
+        """The logit without the prior."""
+        return log_odds - self.prior
