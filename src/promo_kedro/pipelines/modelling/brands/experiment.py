@@ -14,6 +14,11 @@ import torch
 from promo_kedro.pipelines.modelling.brands.bau import fit_bau
 from promo_kedro.pipelines.modelling.brands.calibration import fit_brand_calibration
 from promo_kedro.pipelines.modelling.brands.classroom import Classroom
+from promo_kedro.pipelines.modelling.brands.fingerprint import (
+    code_of,
+    hash_of_classroom,
+    hash_of_table,
+)
 from promo_kedro.pipelines.modelling.brands.inputs import BrandInputs
 from promo_kedro.pipelines.modelling.brands.losses import make_loss
 from promo_kedro.pipelines.modelling.brands.models import BrandModel
@@ -29,6 +34,7 @@ from promo_kedro.pipelines.modelling.brands.trained_run import TrainedRun, uncal
 from promo_kedro.pipelines.modelling.brands.training import fit_varemb
 from promo_kedro.pipelines.modelling.brands.weights import brand_weights
 from promo_kedro.pipelines.modelling.seeds import seed_for
+from promo_kedro.types import DataFrame
 
 logger = logging.getLogger(__name__)
 
@@ -54,11 +60,11 @@ def train_experiment(
     Returns:
         Each run by name: as `ModelsDataset` keeps it, its history in the card's record.
     """
-    data = _hash_of(classroom)
+    data = hash_of_classroom(classroom)
     saved = {}
     for number, name in enumerate(parameters.experiment, start=1):
         run = _Run(name, parameters, seed, raw_data_hash)
-        kept = store.part(f"run={name}/model", run.fingerprint(data))
+        kept = store.part(f"run={name}/model", run.fingerprint(data, classroom.custom_weights))
         done = kept.load()
         if done is None:
             logger.info("Brands, run %d of %d: %s", number, len(parameters.experiment), name)
@@ -98,6 +104,7 @@ class _Run:
                 "training": self.all.training_of(self.name),
                 "private": self.parameters.private,
                 "precision": self.all.precision,
+                "accelerator": self.all.accelerator,
             }
         elif self.parameters.model != "popularity":
             settings[self.parameters.model] = getattr(self.all, self.parameters.model)
@@ -110,15 +117,19 @@ class _Run:
     def is_network(self) -> bool:
         return self.parameters.model.startswith("varemb")
 
-    def fingerprint(self, data: str) -> str:
-        """What the trained run depends on."""
-        told = [self.settings, self.seed, self.raw_data_hash, data, torch.__version__]
+    def fingerprint(self, data: str, custom_weights: DataFrame | None) -> str:
+        """What the trained run depends on; on weights the retailer brought if it uses them."""
+        told = [self.settings, code_of(self.parameters), self.seed, self.raw_data_hash, data]
+        if self.is_network and self.parameters.loss.weights == "custom":
+            told.append(hash_of_table(custom_weights))
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
     def train(self, classroom: Classroom, store: Any, data: str) -> TrainedRun:
         start = time.perf_counter()
         before = torch.from_numpy(classroom.brand_list["prevalence"].to_numpy(np.float32))
-        progress = store.part(f"run={self.name}/training", self.fingerprint(data))
+        progress = store.part(
+            f"run={self.name}/training", self.fingerprint(data, classroom.custom_weights)
+        )
         model, after, history = self._fit(classroom, progress)
         shift = correct_prior(torch.zeros_like(before), before, after)
         calibration = self._calibrate(classroom, model, shift)
@@ -205,20 +216,6 @@ def _at_most(inputs: BrandInputs, rows: int) -> BrandInputs:
     if len(inputs) <= rows:
         return inputs
     return inputs.rows(torch.linspace(0, len(inputs) - 1, rows).long())
-
-
-def _hash_of(classroom: Classroom) -> str:
-    """Of what is learnt from; the raw data's hash does not know how features were made."""
-    digest = hashlib.sha256(json.dumps(classroom.encoder.to_card(), sort_keys=True).encode())
-    digest.update(classroom.brand_list.to_json().encode())
-    if classroom.custom_weights is not None:
-        digest.update(classroom.custom_weights.to_json().encode())
-    for inputs in (classroom.training, classroom.validation):
-        digest.update(inputs.customer_id.tobytes() + inputs.snapshot.tobytes())
-        for tensor in (inputs.variables, inputs.brands.name, inputs.brands.level, inputs.bought):
-            if tensor is not None:
-                digest.update(tensor.numpy().tobytes())
-    return digest.hexdigest()
 
 
 def _packed(run: TrainedRun) -> dict[str, Any]:
