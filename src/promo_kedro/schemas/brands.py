@@ -20,7 +20,7 @@ SAMPLES = ["validation", "out_of_training", "next"]
 SNAPSHOT_USES = ["train", "test", "next"]
 STRATA = ["head", "mid", "niche"]
 HISTORY_KINDS = ["brand", "category", "item"]
-SIZINGS = ["prevalence", "expected_count", "f1_cutoff", "fixed", "precision_floor"]
+SIZINGS = ["prevalence", "expected_count", "f1_cutoff", "fixed", "precision_floor", "threshold"]
 LEVELS = ["user", "item"]
 
 
@@ -121,7 +121,7 @@ class BrandTrainingHistory(PandasTable):
 
     run: str
     epoch: int
-    train_loss: float
+    train_loss: float = pp.Field(nullable=True)
     validation_loss: float
     precision: float = probability_field()
     recall: float = probability_field()
@@ -178,12 +178,16 @@ class BrandScoreSample(PandasTable):
 
 
 class BrandMembership(PandasTable):
-    """Loss of single consumers, without their ids: those who trained, and those never seen."""
+    """Loss of single consumers, without their ids: those who trained, and those never seen.
+
+    Beside it how much more the run loses than the reference run; missing for that one itself.
+    """
 
     run: str
     stratum: str
     member: bool
     loss: float
+    loss_minus_reference: float = pp.Field(nullable=True)
 
 
 class BrandAudiences(PandasTable):
@@ -216,6 +220,7 @@ class BrandSelections(IbisTable):
     f1_cutoff: bool
     fixed: bool
     precision_floor: bool
+    threshold: bool
 
 
 class BrandAudienceMembers(PandasTable):
@@ -232,7 +237,9 @@ class BrandAudienceMembers(PandasTable):
 class BrandAssessment(PandasTable):
     """How good audiences are, per consumer over brands (user) or per brand over consumers (item).
 
-    Figures of groups that are too small to hide a consumer in are missing.
+    `scored` have an F1, `addressed` a precision: where nothing was foretold there is none, so it is
+    over fewer consumers or brands than recall. Figures of groups that are too small to hide a
+    consumer in are missing.
     """
 
     sample: str = pp.Field(isin=SAMPLES)
@@ -241,6 +248,7 @@ class BrandAssessment(PandasTable):
     level: str = pp.Field(isin=LEVELS)
     stratum: str = pp.Field(isin=["all", *STRATA])
     scored: pd.Int64Dtype = pp.Field(nullable=True)
+    addressed: pd.Int64Dtype = pp.Field(nullable=True)
     empty_truth: pd.Int64Dtype = pp.Field(nullable=True)
     empty_prediction: pd.Int64Dtype = pp.Field(nullable=True)
     empty_both: pd.Int64Dtype = pp.Field(nullable=True)

@@ -108,7 +108,7 @@ def test_a_size_is_the_number_of_selected_pairs_and_sums_are_theirs(tables, save
 
 def test_audiences_are_those_that_full_matrices_give(tables, saved, probabilities):
     """Every rule and bound anew, in plain loops over the whole matrix of one run."""
-    most, smallest, share, floor = 2, 8, 0.15, 0.3
+    most, smallest, share, floor, threshold = 2, 8, 0.15, 0.3, 0.6
     audiences, table = sized(
         tables,
         saved,
@@ -116,6 +116,7 @@ def test_audiences_are_those_that_full_matrices_give(tables, saved, probabilitie
         smallest_audience=smallest,
         fixed_share=share,
         precision_floor=floor,
+        threshold=threshold,
     )
     p = probabilities["out_of_training", "varemb"]
     prevalence = [0.5, 0.3, 0.1, 0.05, 0.03, 0.001]
@@ -134,6 +135,7 @@ def test_audiences_are_those_that_full_matrices_give(tables, saved, probabilitie
                 ),
                 "fixed": int(200 * share + 0.5),
                 "precision_floor": max(k for k, top in enumerate(tops) if top >= floor * k),
+                "threshold": int((p[:, b] >= threshold).sum()),
             }[sizing]
             row = (
                 audiences.query(

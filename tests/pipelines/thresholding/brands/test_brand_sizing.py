@@ -11,6 +11,7 @@ from promo_kedro.pipelines.thresholding.brands.scored_pairs import ScoredPairs
 from promo_kedro.pipelines.thresholding.brands.sizing import (
     f1_sizes,
     precision_floor_sizes,
+    threshold_sizes,
     wanted_sizes,
 )
 
@@ -54,6 +55,18 @@ def test_the_floor_size_is_the_largest_that_promises_enough(lists, floor):
     for p, size in zip(lists, precision_floor_sizes(pairs_of(lists), floor), strict=True):
         enough = [k for k in range(1, len(p) + 1) if sum(p[:k]) >= floor * k]
         assert size == max(enough, default=0)
+
+
+@given(several, st.integers(1, 63).map(lambda n: n / 64))
+def test_the_threshold_takes_everyone_as_likely(lists, threshold):
+    sizes = threshold_sizes(pairs_of(lists), threshold)
+    assert sizes.tolist() == [sum(q >= threshold for q in p) for p in lists]
+
+
+def test_who_is_as_likely_as_the_threshold_is_taken_whatever_the_rounding():
+    kept = float(np.float32(0.7))
+    assert kept < 0.7
+    assert threshold_sizes(pairs_of([[kept, 0.69]]), 0.7).tolist() == [1]
 
 
 def test_equal_probabilities_have_closed_forms():
@@ -103,6 +116,8 @@ def test_brands_do_not_touch_each_other(order):
         ({"fixed_share": 0}, "fixed_share"),
         ({"precision_floor": 0}, "precision_floor"),
         ({"precision_floor": 20}, "precision_floor"),
+        ({"threshold": 0}, "threshold"),
+        ({"threshold": 1}, "threshold"),
         ({"brands_per_consumer": 0}, "brands_per_consumer"),
         ({"smallest_audience": -1}, "smallest_audience"),
         ({"sizing": "largest"}, "sizing"),

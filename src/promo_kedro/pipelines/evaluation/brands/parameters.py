@@ -6,7 +6,9 @@ from pydantic import Field
 
 from promo_kedro.parameters import Parameters
 
-Sizing = Literal["prevalence", "expected_count", "f1_cutoff", "fixed", "precision_floor"]
+Sizing = Literal[
+    "prevalence", "expected_count", "f1_cutoff", "fixed", "precision_floor", "threshold"
+]
 
 
 class EmptyParameters(Parameters):

@@ -1,8 +1,9 @@
 """How many consumers each brand would address, were there no bounds.
 
-Two rules are quotas (``prevalence``, ``expected_count``), one is a plan (``fixed``), and two look
-at how the probabilities fall (``f1_cutoff``, ``precision_floor``). Only calibrated probabilities
-make the rules that add them up mean what they say.
+Two rules are quotas (``prevalence``, ``expected_count``), one is a plan (``fixed``), two look at
+how the probabilities fall (``f1_cutoff``, ``precision_floor``), and one at each probability alone
+(``threshold``, what a classifier does that is left as it is). Only calibrated probabilities make
+the rules that add them up mean what they say.
 """
 
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from promo_kedro.pipelines.thresholding.brands.parameters import BrandSizingPara
 from promo_kedro.pipelines.thresholding.brands.scored_pairs import ScoredPairs
 from promo_kedro.types import Array
 
-READS_PAIRS = ["f1_cutoff", "precision_floor"]
+READS_PAIRS = ["f1_cutoff", "precision_floor", "threshold"]
 """Rules that cannot look beyond the scored pairs, nor want more of them than there are."""
 
 
@@ -32,7 +33,7 @@ def wanted_sizes(
         consumers: (brands,) consumers in the sample.
         prevalence: (brands,) share of training consumers who bought the brand in a period.
         expected_buyers: (brands,) Σp over all consumers, beyond the pairs too.
-        parameters: the share of ``fixed`` and the floor of ``precision_floor``.
+        parameters: share, floor and threshold of the rules that have one.
 
     Returns:
         By rule, (brands,) whole numbers.
@@ -43,6 +44,7 @@ def wanted_sizes(
         "f1_cutoff": f1_sizes(scored, expected_buyers),
         "fixed": _rounded(consumers * parameters.fixed_share),
         "precision_floor": precision_floor_sizes(scored, parameters.precision_floor),
+        "threshold": threshold_sizes(scored, parameters.threshold),
     }
 
 
@@ -67,6 +69,13 @@ def precision_floor_sizes(scored: ScoredPairs, floor: float) -> Array:
         reach = np.flatnonzero(hits >= floor * np.arange(1, len(hits) + 1))
         sizes[brand] = reach[-1] + 1 if len(reach) else 0
     return sizes
+
+
+def threshold_sizes(scored: ScoredPairs, threshold: float) -> Array:
+    """Return how many consumers buy with a probability ≥ the threshold."""
+    # Pairs hold float32: a threshold of 0.7 takes who is as likely as float32 can say it.
+    likely = scored.probability >= float(np.float32(threshold))
+    return scored.total(likely).astype(np.int64)
 
 
 def _hits_by_size(scored: ScoredPairs) -> Iterator[tuple[int, Array]]:
