@@ -161,24 +161,28 @@ class World:
         """
         return self._expect(offers, self._next_step, self.state.active).purchase
 
-    def brand_purchase_probability(self, offers: Array, rows: Array | None = None) -> Array:
+    def brand_purchase_probability(
+        self, offers: Array, rows: Array | None = None, brands: Array | None = None
+    ) -> Array:
         """True P(any item of the brand bought in the coming step | the whole state, offers).
 
         Args:
             offers: (consumers, items) offer percents.
             rows: Positions of the consumers to answer for; by default all.
+            brands: Positions in `brand_names` of the brands to answer for; by default all.
 
         Returns:
-            (rows, brands), exact, brands in the order of `brand_names`; consumers who have left
-            have probability 0.
+            (rows, brands) float32, exact but for rounding; consumers who have left have
+            probability 0. No more than a chunk of consumers is in memory beside it.
         """
         percent = self._checked(offers)
         rows = np.arange(len(percent)) if rows is None else np.asarray(rows)
         size = self.parameters.consumers_per_chunk
-        found = np.empty((len(rows), len(self._places.brand)))
+        brands = np.arange(len(self._places.brand)) if brands is None else np.asarray(brands)
+        found = np.empty((len(rows), len(brands)), dtype=np.float32)
         for start in range(0, len(rows), size):
             part = rows[start : start + size]
-            found[start : start + size] = expect_brands(
+            probability = expect_brands(
                 self.parameters,
                 self.shop,
                 self._places,
@@ -187,6 +191,7 @@ class World:
                 self._next_step,
                 self._response(percent[part]),
             )
+            found[start : start + size] = probability[:, brands]
         return found
 
     def expected_revenue(self, offers: Array) -> Array:

@@ -338,7 +338,9 @@ def test_the_experiment_has_a_row_for_every_run(assessed, runs, totals, paramete
 
 def test_brands_are_told_by_themselves_without_small_ones(assessed, brand_list, runs):
     parameters = BrandAssessmentParameters(in_use="v2", min_group_consumers=4)
-    told = nodes.tell_brand_results(assessed[2], brand_list, runs, assessed[1], parameters)
+    told = nodes.tell_brand_results(
+        assessed[2], assessed[0], brand_list, runs, assessed[1], parameters
+    )
     assert set(told["run"]) == set(RUNS)
     assert len(told) == 2 * APPROVED
     hidden = told.loc[told["f1"].isna() & told["buyers"].isna(), "brand"]
@@ -374,7 +376,8 @@ def test_the_parameters_file_is_understood(base_parameters):
 def test_the_pipeline_makes_every_table(tables, parameters, assessed, runs, totals):
     """All but the judged consumers comes in; the truth and the losses of members are absent."""
     features, roles, snapshots = _population()
-    members = pd.DataFrame({"run": [], "stratum": [], "member": [], "loss": []})
+    columns = ["run", "stratum", "member", "loss", "loss_minus_reference"]
+    members = pd.DataFrame(columns=columns)
     given = {
         **{name: table for name, table in tables.items() if name != "brand_judged_consumers"},
         **{"brand_features": features, "brand_consumers": roles, "brand_snapshots": snapshots},

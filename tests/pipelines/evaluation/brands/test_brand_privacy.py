@@ -13,13 +13,14 @@ from promo_kedro.pipelines.evaluation.brands.privacy import attack, auc_and_erro
 few_losses = st.lists(st.integers(0, 8).map(float), min_size=2, max_size=30).map(np.array)
 
 
-def membership(members, strangers, run="v2", stratum="all"):
+def membership(members, strangers, run="v2", stratum="all", more=np.nan):
     return pd.DataFrame(
         {
             "run": run,
             "stratum": stratum,
             "member": [True] * len(members) + [False] * len(strangers),
             "loss": [*members, *strangers],
+            "loss_minus_reference": more,
         }
     )
 
@@ -81,10 +82,41 @@ def test_every_run_and_stratum_is_attacked_by_itself():
         assert row[["tpr_low", "tpr_high"]].tolist() == pytest.approx([*interval])
 
 
-def test_too_few_of_a_kind_are_counted_but_not_judged():
-    row = attack(membership([1.0], [1.0, 2.0, 3.0])).iloc[0]
-    assert (row["members"], row["non_members"]) == (1, 3)
+@pytest.mark.parametrize("stronger", ["loss", "loss_minus_reference"])
+def test_the_stronger_attack_is_told_of(stronger):
+    rng = np.random.default_rng(2)
+    member = np.repeat([True, False], [200, 100])
+    columns = {name: rng.normal(-0.2 * member) for name in ("loss", "loss_minus_reference")}
+    columns[stronger] = rng.normal(-1.0 * member)
+    table = membership(columns["loss"][member], columns["loss"][~member])
+    table["loss_minus_reference"] = columns["loss_minus_reference"]
+    row = attack(table).iloc[0]
+    by_scikit = {name: roc_auc_score(member, -column) for name, column in columns.items()}
+    assert row["attack"] == stronger
+    assert row["auc"] == pytest.approx(by_scikit.pop(stronger))
+    assert row["auc_other"] == pytest.approx(*by_scikit.values())
+    of_members = columns[stronger][member]
+    assert row["tpr_at_1_percent_fpr"] == found_at(of_members, columns[stronger][~member], 0.01)
+
+
+def test_without_a_reference_losses_are_attacked_as_they_are():
+    row = attack(membership([1.0, 2.0, 3.0], [2.0, 3.0, 4.0])).iloc[0]
+    assert row["attack"] == "loss"
+    assert np.isnan(row["auc_other"])
+
+
+@pytest.mark.parametrize(("members", "counted"), [(0, 0), (1, None), (3, None), (9, None)])
+def test_of_too_few_nothing_is_said_nor_how_few_they_are(members, counted):
+    losses = membership(np.arange(members), np.arange(12.0))
+    row = attack(losses, fewest=10).iloc[0]
+    assert row["non_members"] == 12
+    assert row["members"] == counted if counted is not None else pd.isna(row["members"])
     assert np.isnan(row["auc"])
+    assert np.isfinite(attack(membership(np.arange(10.0), np.arange(12.0)), 10)["auc"].iloc[0])
+
+
+def test_one_alone_has_no_variance_however_few_are_enough():
+    assert np.isnan(attack(membership([1.0], [1.0, 2.0, 3.0]), fewest=1)["auc"].iloc[0])
 
 
 def test_without_runs_the_table_is_empty_but_whole():

@@ -72,11 +72,23 @@ def assessment():
 
 
 def test_our_uplift_by_hand(assessment):
-    table = uplift_over_runs(assessment, "v2", "prevalence")
+    errors = [
+        {"name": "bau", "level": "user", "f1_mean_se": 0.04},
+        {"name": "bau", "level": "item", "f1_mean_se": 0.04},
+        {"name": "v1", "level": "user", "f1_mean_se": None},
+    ]
+    table = uplift_over_runs(assessment, "v2", "prevalence", errors)
     assert list(table) == COLUMNS
     row = table.set_index(["name", "level"]).loc[("bau", "user")]
     assert row["f1_median_points"] == pytest.approx(6.0)
     assert row["f1_median_percent"] == pytest.approx(20.0)
+    assert row["f1_mean_points"] == pytest.approx(6.0)
+    assert row["f1_mean_text"] == "6.0 (20 %)"
+    assert row["f1_mean_se"] == pytest.approx(4.0)
+    chance = table.set_index(["name", "level"])["within_chance"]
+    assert chance["bau", "user"]  # 6 points are fewer than 2 × 4
+    assert not chance["bau", "item"]  # −10 are not
+    assert chance["v1"].isna().all()
     assert set(table["name"]) == {"bau", "v1"}
 
 

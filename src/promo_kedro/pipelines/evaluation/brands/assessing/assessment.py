@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,21 +16,39 @@ from promo_kedro.pipelines.evaluation.brands.assessing.levels import (
     count_brands,
     count_consumers,
 )
-from promo_kedro.pipelines.evaluation.brands.assessing.metrics import Counts, summarise
+from promo_kedro.pipelines.evaluation.brands.assessing.metrics import Counts, score, summarise
 from promo_kedro.pipelines.evaluation.brands.assessing.reading import (
     SAMPLES,
     read_ground,
     read_selected,
 )
-from promo_kedro.pipelines.evaluation.brands.assessing.strata import approved_brands
+from promo_kedro.pipelines.evaluation.brands.assessing.strata import ALL, approved_brands
+from promo_kedro.pipelines.evaluation.brands.assessing.winner import REPORTED
 from promo_kedro.pipelines.evaluation.brands.parameters import BrandAssessmentParameters
 from promo_kedro.schemas.brands import SIZINGS, BrandAssessment
 from promo_kedro.types import Array
 
 logger = logging.getLogger(__name__)
 
-KEY = ["sample", "run", "sizing", "level", "stratum"]
 Row = dict[str, Any]
+F1 = dict[str, dict[str, Array]]  # by run and level: of each consumer, or of each brand
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One run under one rule of size.
+
+    Attributes:
+        sizing: The rule.
+        rows: Level, stratum and figures.
+        by_consumer: Counts of each consumer over all approved brands.
+        by_brand: Counts of each approved brand over all consumers.
+    """
+
+    sizing: str
+    rows: list[Row]
+    by_consumer: Counts
+    by_brand: Counts
 
 
 def assess(
@@ -39,12 +58,13 @@ def assess(
     judged: pd.DataFrame,
     brand_list: pd.DataFrame,
     parameters: BrandAssessmentParameters,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+) -> tuple[pd.DataFrame, pd.DataFrame, F1]:
     """Judge all audiences, one run of one sample in memory at a time.
 
     Returns:
         ``brand_assessment``, whole; ``brand_counts``: sample, run, sizing, brand, buyers, size,
-        hits of every approved brand.
+        hits of every approved brand; and the F1 of each consumer and brand of the sample reported
+        on, under the main rule of size, NaN where it is not scored.
 
     Raises:
         InputError: The selections are not those that the audiences were sized with.
@@ -52,6 +72,7 @@ def assess(
     brands = approved_brands(brand_list)
     rows: list[Row] = []
     counts: list[pd.DataFrame] = []
+    f1: F1 = {}
     for sample in SAMPLES:
         consumers = judged[judged["sample"] == sample]
         runs = audiences.loc[audiences["sample"] == sample, "run"].unique()
@@ -63,19 +84,22 @@ def assess(
             chosen = read_selected(
                 selections, sample, run, consumers["customer_id"].to_numpy(), brands
             )
-            for sizing, figures, of_brands in judge_run(ground, *chosen, parameters):
-                key = {"sample": sample, "run": run, "sizing": sizing}
-                rows += [{**key, **row} for row in figures]
-                counts.append(_named(of_brands, brands.names).assign(**key))
+            for judged_run in judge_run(ground, *chosen, parameters):
+                key = {"sample": sample, "run": run, "sizing": judged_run.sizing}
+                rows += [{**key, **row} for row in judged_run.rows]
+                counts.append(_named(judged_run.by_brand, brands.names).assign(**key))
+                if (sample, judged_run.sizing) == (REPORTED, parameters.sizing):
+                    f1[run] = _f1_of_each(judged_run, parameters)
     table = pd.DataFrame(rows, columns=list(BrandAssessment.to_schema().columns))
     of_brands = pd.concat(counts, ignore_index=True) if counts else _named(None, np.array([]))
     _refuse_other_sizes(of_brands, audiences)
-    return table, of_brands[["sample", "run", "sizing", "brand", "buyers", "size", "hits"]]
+    columns = ["sample", "run", "sizing", "brand", "buyers", "size", "hits"]
+    return table, of_brands[columns], f1
 
 
 def judge_run(
     ground: Ground, pairs: Pairs, rules: Array, parameters: BrandAssessmentParameters
-) -> Iterator[tuple[str, list[Row], Counts]]:
+) -> Iterator[Judged]:
     """Judge one run under each rule of size.
 
     Args:
@@ -85,25 +109,31 @@ def judge_run(
         parameters: Conventions for what is empty.
 
     Yields:
-        The rule; its rows (level, stratum, figures); its counts per brand.
+        What became of each rule.
     """
     hits = ground.hits(pairs)
     for bit, sizing in enumerate(SIZINGS):
         chosen = (rules >> bit & 1).astype(bool)
-        selected, of_selected = pairs.where(chosen), hits[chosen]
-        yield (
-            sizing,
-            judge(ground, selected, of_selected, parameters),
-            count_brands(ground, selected, of_selected),
-        )
+        parts = ground, pairs.where(chosen), hits[chosen]
+        by_consumer, by_brand = count_consumers(*parts), count_brands(*parts)
+        rows = _figures(ground, by_consumer, by_brand, parameters)
+        yield Judged(sizing, rows, by_consumer[ALL], by_brand)
 
 
 def judge(
     ground: Ground, selected: Pairs, hits: Array, parameters: BrandAssessmentParameters
 ) -> list[Row]:
     """The figures of one choice of pairs: both levels, all strata."""
-    by_consumer = count_consumers(ground, selected, hits)
-    by_brand = count_brands(ground, selected, hits)
+    parts = ground, selected, hits
+    return _figures(ground, count_consumers(*parts), count_brands(*parts), parameters)
+
+
+def _figures(
+    ground: Ground,
+    by_consumer: dict[str, Counts],
+    by_brand: Counts,
+    parameters: BrandAssessmentParameters,
+) -> list[Row]:
     users = [
         {"level": "user", "stratum": stratum} | summarise(counts, parameters.empty_for_consumers)
         for stratum, counts in by_consumer.items()
@@ -116,18 +146,11 @@ def judge(
     return users + items
 
 
-def hide_small_groups(assessment: pd.DataFrame, min_consumers: int) -> pd.DataFrame:
-    """The table for people: no figures where fewer consumers than that were scored.
-
-    What is said of brands is said of their consumers as well, so it hides with them.
-    """
-    users = assessment[assessment["level"] == "user"].set_index(KEY)["scored"].droplevel("level")
-    place = pd.MultiIndex.from_frame(assessment[["sample", "run", "sizing", "stratum"]])
-    shown = users.reindex(place).to_numpy(dtype=float) >= min_consumers
-    figures = [name for name in assessment.columns if name not in KEY]
-    counts = [name for name in figures if name == "scored" or name.startswith("empty_")]
-    table = assessment.astype(dict.fromkeys(counts, "Int64"))
-    return table.assign(**{name: table[name].where(shown) for name in figures})
+def _f1_of_each(judged: Judged, parameters: BrandAssessmentParameters) -> dict[str, Array]:
+    """Single precision: one row per consumer and run is kept until all runs are judged."""
+    users = score(judged.by_consumer, parameters.empty_for_consumers)
+    items = score(judged.by_brand, parameters.empty_for_brands)
+    return {"user": users.f1.astype(np.float32), "item": items.f1.astype(np.float32)}
 
 
 def _named(counts: Counts | None, names: Array) -> pd.DataFrame:

@@ -2,11 +2,14 @@
 
 import pandas as pd
 
+from promo_kedro.pipelines.evaluation.brands.assessing.hiding import shown_strata
 from promo_kedro.pipelines.evaluation.brands.assessing.metrics import Counts, score
+from promo_kedro.pipelines.evaluation.brands.assessing.strata import ALL
 from promo_kedro.pipelines.evaluation.brands.assessing.winner import REPORTED
 from promo_kedro.pipelines.evaluation.brands.parameters import BrandAssessmentParameters
 from promo_kedro.pipelines.evaluation.suppression import small_categories
 
+HIDDEN = "hidden"  # strata without figures
 COLUMNS = [
     *("run", "sizing", "brand", "stratum", "buyers", "size", "precision", "recall", "f1"),
 ]
@@ -14,6 +17,7 @@ COLUMNS = [
 
 def brand_results(
     counts: pd.DataFrame,
+    assessment: pd.DataFrame,
     brand_list: pd.DataFrame,
     shown_runs: list[str],
     parameters: BrandAssessmentParameters,
@@ -22,7 +26,14 @@ def brand_results(
 
     A brand's figures are missing where they would describe too few consumers: buyers, or those
     addressed by one of the runs shown. Where one brand alone would be hidden the next smallest
-    hides as well, for what all brands add up to is told elsewhere.
+    hides as well, for what all brands, and those of a stratum, add up to is told elsewhere.
+
+    Args:
+        counts: ``brand_counts``.
+        assessment: ``brand_assessment``, for people.
+        brand_list: Positions and strata.
+        shown_runs: The runs to tell of.
+        parameters: The main rule of size, and how few are too few.
 
     Returns:
         Columns :data:`COLUMNS`; the runs in the order given, brands by support.
@@ -38,7 +49,10 @@ def brand_results(
         parameters.empty_for_brands,
     )
     rows = rows.assign(precision=figures.precision, recall=figures.recall, f1=figures.f1)
-    shown = ~rows["brand"].isin(_small_brands(rows, parameters.min_group_consumers))
+    told = shown_strata(
+        assessment[(assessment["sample"] == REPORTED) & (assessment["sizing"] == parameters.sizing)]
+    )
+    shown = ~rows["brand"].isin(_small_brands(rows, told, parameters.min_group_consumers))
     rows = rows.astype({"buyers": "Int64", "size": "Int64"})
     hidden = ["buyers", "size", "precision", "recall", "f1"]
     return rows.assign(**{name: rows[name].where(shown) for name in hidden})[COLUMNS]
@@ -53,14 +67,20 @@ def runs_to_show(runs: pd.DataFrame, scores: dict[str, float]) -> list[str]:
     return list(best.values())
 
 
-def _small_brands(rows: pd.DataFrame, min_consumers: int) -> set[str]:
+def _small_brands(rows: pd.DataFrame, told: set[tuple[str, str]], min_consumers: int) -> set[str]:
     # An audience of no one describes no one.
     smallest = rows["buyers"].where(rows["size"] == 0, rows[["buyers", "size"]].min(axis=1))
     by_brand = smallest.groupby(rows["brand"]).min()
+    # All brands, those of each stratum told of, and those of the others together: whatever is
+    # told of several brands at once, for a single hidden one to be subtracted from.
+    windows = {(ALL, brand, ALL) for brand in by_brand.index} | {
+        (run, brand, stratum if (run, stratum) in told else HIDDEN)
+        for run, brand, stratum in zip(rows["run"], rows["brand"], rows["stratum"], strict=True)
+    }
     return small_categories(
         [
-            {"window": 0, "category": brand, "consumers": consumers}
-            for brand, consumers in by_brand.items()
+            {"window": (run, part), "category": brand, "consumers": by_brand[brand]}
+            for run, brand, part in windows
         ],
         min_consumers,
     )

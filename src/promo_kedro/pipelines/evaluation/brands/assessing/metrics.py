@@ -64,8 +64,9 @@ def score(counts: Counts, empty: EmptyParameters) -> Scores:
 def summarise(counts: Counts, empty: EmptyParameters) -> dict[str, Any]:
     """One row of figures: the columns of ``brand_assessment`` after its key.
 
-    ``scored`` counts those with an F1. Medians, quartiles and means are each over those for whom
-    the figure exists. ``f1_pooled`` is over all pairs together, whatever is left out elsewhere.
+    ``scored`` counts those with an F1, ``addressed`` those with a precision. Medians, quartiles and
+    means are each over those for whom the figure exists. ``f1_pooled`` is over all pairs together,
+    whatever is left out elsewhere.
     """
     scores = score(counts, empty)
     figures = {name: getattr(scores, name) for name in FIGURES}
@@ -77,6 +78,7 @@ def summarise(counts: Counts, empty: EmptyParameters) -> dict[str, Any]:
     precision, recall = quartiles["precision"][1], quartiles["recall"][1]
     return {
         "scored": figures["f1"].size,
+        "addressed": figures["precision"].size,
         "empty_truth": int(((counts.bought == 0) & (counts.selected > 0)).sum()),
         "empty_prediction": int(((counts.bought > 0) & (counts.selected == 0)).sum()),
         "empty_both": int(((counts.bought == 0) & (counts.selected == 0)).sum()),

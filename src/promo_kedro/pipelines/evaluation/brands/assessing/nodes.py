@@ -33,19 +33,19 @@ def assess_brands(
 
     Returns:
         ``brand_assessment`` for people, without figures of small groups; its document, whole,
-        with the winner and what runs were chosen by; ``brand_counts`` of every brand.
+        with the winner, what runs were chosen by, and the standard errors of its mean F1 against
+        the others'; ``brand_counts`` of every brand.
     """
-    from promo_kedro.pipelines.evaluation.brands.assessing.assessment import (
-        assess,
-        hide_small_groups,
-    )
+    from promo_kedro.pipelines.evaluation.brands.assessing.assessment import assess
+    from promo_kedro.pipelines.evaluation.brands.assessing.chance import errors_against
+    from promo_kedro.pipelines.evaluation.brands.assessing.hiding import hide_small_groups
     from promo_kedro.pipelines.evaluation.brands.assessing.winner import (
         choose_winner,
         selection_scores,
     )
     from promo_kedro.pipelines.evaluation.documents import json_rows
 
-    assessment, counts = assess(
+    assessment, counts, f1 = assess(
         brand_selections,
         brand_audiences,
         brand_purchases,
@@ -53,15 +53,17 @@ def assess_brands(
         brand_list,
         parameters,
     )
+    winner = choose_winner(assessment, parameters)
     document = {
         "raw_data_hash": raw_manifest["raw_data_hash"],
         "parameters": parameters.model_dump(mode="json"),
-        "winner": choose_winner(assessment, parameters),
+        "winner": winner,
         "in_use": parameters.in_use,
         "selection_scores": selection_scores(assessment, parameters).to_dict(),
+        "against_winner": errors_against(f1, winner),
         "rows": json_rows(assessment),
     }
-    return hide_small_groups(assessment, parameters.min_group_consumers), document, counts
+    return hide_small_groups(assessment, parameters), document, counts
 
 
 def compare_brand_runs(
@@ -78,11 +80,13 @@ def compare_brand_runs(
     )
 
     winner = brand_assessment_document["winner"]
-    ours = uplift_over_runs(brand_assessment, winner, parameters.sizing)
+    errors = brand_assessment_document["against_winner"]
+    ours = uplift_over_runs(brand_assessment, winner, parameters.sizing, errors)
     for row in ours.to_dict("records"):
         logger.info(
-            "F1 of %s against %s, %s level: %s points",
-            winner, row["name"], row["level"], row["f1_median_text"],
+            "Mean F1 of %s against %s, %s level: %s points%s",
+            winner, row["name"], row["level"], row["f1_mean_text"],
+            ", within chance" if row["within_chance"] is True else "",
         )  # fmt: skip
     return pd.concat([ours, uplift_of_document()], ignore_index=True)
 
@@ -112,6 +116,7 @@ def place_document_beside(brand_experiment: DataFrame) -> DataFrame:
 
 def tell_brand_results(
     brand_counts: DataFrame,
+    brand_assessment: DataFrame,
     brand_list: DataFrame,
     brand_runs: DataFrame,
     brand_assessment_document: Document,
@@ -124,7 +129,7 @@ def tell_brand_results(
     )
 
     shown = runs_to_show(brand_runs, brand_assessment_document["selection_scores"])
-    return brand_results(brand_counts, brand_list, shown, parameters)
+    return brand_results(brand_counts, brand_assessment, brand_list, shown, parameters)
 
 
 def score_true_brands(
@@ -164,8 +169,10 @@ def score_true_brands(
     )
 
 
-def attack_brand_membership(brand_membership: DataFrame) -> DataFrame:
+def attack_brand_membership(
+    brand_membership: DataFrame, parameters: BrandAssessmentParameters
+) -> DataFrame:
     """Whether losses give away who was trained on."""
     from promo_kedro.pipelines.evaluation.brands.privacy import attack
 
-    return attack(brand_membership)
+    return attack(brand_membership, parameters.min_group_consumers)

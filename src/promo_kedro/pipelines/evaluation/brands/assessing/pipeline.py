@@ -41,7 +41,7 @@ _NODES: dict[str, tuple[tuple[str, ...], Any]] = {
     ),
     "place_document_beside": (("brand_experiment",), "brand_document"),
     "tell_brand_results": (
-        ("brand_counts", "brand_list", "brand_runs", "brand_assessment_json", _PARAMETERS),
+        ("brand_counts", _ASSESSED[0], "brand_list", "brand_runs", _ASSESSED[1], _PARAMETERS),
         "brand_results",
     ),
     "score_true_brands": (
@@ -51,7 +51,7 @@ _NODES: dict[str, tuple[tuple[str, ...], Any]] = {
         ),
         "brand_truth",
     ),
-    "attack_brand_membership": (("brand_membership",), "brand_privacy"),
+    "attack_brand_membership": (("brand_membership", _PARAMETERS), "brand_privacy"),
 }
 
 

@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from promo_kedro.hashing import hashed
-from promo_kedro.pipelines.evaluation.brands.assessing.assessment import hide_small_groups, judge
+from promo_kedro.pipelines.evaluation.brands.assessing.assessment import judge
+from promo_kedro.pipelines.evaluation.brands.assessing.hiding import hide_small_groups
 from promo_kedro.pipelines.evaluation.brands.assessing.levels import Ground, Pairs
 from promo_kedro.pipelines.evaluation.brands.assessing.strata import ApprovedBrands
 from promo_kedro.pipelines.evaluation.brands.assessing.winner import REPORTED
@@ -68,25 +69,42 @@ def horizon_steps(snapshots: pd.DataFrame) -> int:
 def true_brand_probabilities(
     truth: dict[str, Any], snapshots: pd.DataFrame, customer_ids: Array, brands: ApprovedBrands
 ) -> Array:
-    """(consumers, approved brands) exact P(bought in the step foretold), given the offers made."""
+    """P(bought in the step foretold), given the offers made.
+
+    Returns:
+        (consumers, approved brands) float32, a brand's consumers side by side in memory, as
+        :func:`likeliest` reads them.
+    """
     back = steps_back(restore(truth), _first_day(snapshots))
     world, offers = restore_at(truth, 0 if back is None else back)
     rows = pd.Index(world.customer_ids).get_indexer(customer_ids)
     columns = pd.Index(world.brand_names.astype(object)).get_indexer(pd.Index(brands.names))
-    known = np.asarray(world.brand_purchase_probability(offers, rows=rows[rows >= 0]))
-    probability = np.zeros((len(customer_ids), len(brands)))
+    known = np.flatnonzero(rows >= 0), np.flatnonzero(columns >= 0)
     # Consumers and brands that the world does not have are bought by, or of, no one.
-    probability[np.ix_(rows >= 0, columns >= 0)] = known[:, columns[columns >= 0]]
+    probability = np.zeros((len(customer_ids), len(brands)), dtype=np.float32, order="F")
+    probability[np.ix_(*known)] = world.brand_purchase_probability(
+        offers, rows=rows[known[0]], brands=columns[known[1]]
+    )
     return probability
 
 
-def likeliest(probability: Array, customer_ids: Array, sizes: Array, salt: int) -> Pairs:
-    """The likeliest consumers of each brand, as many as ``sizes`` says; ties fall by chance."""
-    by_chance = np.argsort(hashed(customer_ids, salt), kind="stable")
-    order = by_chance[np.argsort(-probability[by_chance], axis=0, kind="stable")]
-    chosen = np.arange(len(customer_ids))[:, None] < sizes[None, :]
-    rank, brand = np.nonzero(chosen)
-    return Pairs(order[rank, brand].astype(np.int32), brand.astype(np.int32))
+def likeliest(probability: Array, customer_ids: Array, most: Array, salt: int) -> list[Array]:
+    """The ``most`` likeliest consumers of each brand, the likeliest first; ties fall by chance.
+
+    One brand is sorted at a time, once for all runs.
+    """
+    by_chance = np.argsort(hashed(customer_ids, salt), kind="stable").astype(np.int32)
+    return [
+        by_chance[np.argsort(-column[by_chance], kind="stable")[:size]]
+        for column, size in zip(probability.T, most, strict=True)
+    ]
+
+
+def first_of_each(ranked: list[Array], sizes: Array) -> Pairs:
+    """The first consumers of each brand, as many as ``sizes`` says."""
+    brand = np.repeat(np.arange(len(ranked), dtype=np.int32), sizes)
+    consumers = [order[:size] for order, size in zip(ranked, sizes, strict=True)]
+    return Pairs(np.concatenate(consumers), brand)
 
 
 def score_truth(
@@ -117,9 +135,13 @@ def score_truth(
     chosen = (counts["sample"] == REPORTED) & (counts["sizing"] == parameters.sizing)
     sizes = counts[chosen].pivot(index="run", columns="brand", values="size")
     sizes = sizes.reindex(columns=pd.Index(ground.brands.names), fill_value=0)
+    if sizes.empty:
+        return no_truth()
+    sizes = sizes.fillna(0).astype(np.int64)
+    ranked = likeliest(probability, customer_ids, sizes.max().to_numpy(), salt=0)
     parts: list[pd.DataFrame] = []
     for run, row in sizes.iterrows():
-        pairs = likeliest(probability, customer_ids, row.to_numpy(dtype=np.int64), salt=0)
+        pairs = first_of_each(ranked, row.to_numpy())
         told = pd.DataFrame(judge(ground, pairs, ground.hits(pairs), parameters))
         if run == winner:
             parts.insert(0, told.assign(**key, run=TRUTH, **dict.fromkeys(SHARES, 1.0)))
@@ -134,10 +156,8 @@ def score_truth(
             for share, figure in SHARES.items()
         }
         parts.append(ours.assign(**shares))
-    if not parts:
-        return no_truth()
     table = pd.concat(parts, ignore_index=True)[COLUMNS]
-    return hide_small_groups(table, parameters.min_group_consumers)
+    return hide_small_groups(table, parameters)
 
 
 def _first_day(snapshots: pd.DataFrame) -> date:
