@@ -1,5 +1,6 @@
 """A small made-up experiment in the columns of the schemas."""
 
+import json
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,10 +9,7 @@ import pytest
 
 from promo_kedro.pipelines.evaluation.brands.assessing.document import beside_ours
 from promo_kedro.pipelines.evaluation.brands.assessing.experiment_table import experiment_table
-from promo_kedro.pipelines.evaluation.brands.assessing.uplift import (
-    uplift_of_document,
-    uplift_over_runs,
-)
+from promo_kedro.pipelines.evaluation.brands.assessing.uplift import uplift_of_document
 from promo_kedro.schemas.brands import (
     SIZINGS,
     STRATA,
@@ -33,9 +31,9 @@ RUNS = {
     "v1": ("varemb_v1", "bce", "none", None),
     "v2_bce": ("varemb_v2", "bce", "none", None),
     "v2_bfc": ("varemb_v2", "focal, inverse", "none", None),
-    "v2_bfc_effective": ("varemb_v2", "focal, inverse", "none", None),
-    "v2_wce": ("varemb_v2", "weighted", "none", None),
-    "v2_wce_positives": ("varemb_v2", "weighted", "none", None),
+    "v2_bfc_effective": ("varemb_v2", "focal, effective_number", "none", None),
+    "v2_wce": ("varemb_v2", "weighted, allowlist", "none", None),
+    "v2_wce_positives": ("varemb_v2", "weighted, allowlist on positives", "none", None),
     "v2_asymmetric": ("varemb_v2", "asymmetric", "none", None),
     "v2_logit_adjusted": ("varemb_v2", "logit_adjusted", "none", None),
     "v2_bfc_square_root": ("varemb_v2", "focal, inverse", "square_root", None),
@@ -44,6 +42,16 @@ RUNS = {
     "v2_bfc_private_3": ("varemb_v2", "focal, inverse", "none", 3.0),
     "v2_bfc_private_10": ("varemb_v2", "focal, inverse", "none", 10.0),
 }
+SIZES = {
+    # rule of size: how many are wanted, of those who buy
+    "prevalence": 1.0,
+    "expected_count": 0.95,
+    "f1_cutoff": 1.6,
+    "fixed": 3.0,
+    "precision_floor": 0.4,
+    "threshold": 0.1,
+}
+FIGURES = ["precision", "recall", "f1_median", "f1_harmonic", "f1_mean"]
 FEW = ["popularity", "bau", "v2_bfc"]
 CUSTOMER = 770_001
 TRUTH = "truth"
@@ -67,13 +75,12 @@ def make_experiment(names=tuple(RUNS), brands=120, consumers=20_000, seed=1):
         totals=totals,
         snapshots=_snapshots(),
         consumers=_consumers(consumers),
+        judged_consumers=_judged(consumers),
         assessment=assessment,
         truth=_truth(truth, assessment),
         results=_results(counted, list(scores)[:4]),
         table=table,
-        uplift=pd.concat(
-            [uplift_over_runs(assessment, names[-1], "prevalence"), uplift_of_document()]
-        ),
+        uplift=_uplift(assessment, names[-1]),
         document=beside_ours(table),
         histograms=_histograms(names, brand_list, consumers),
         history=_history(names, rng),
@@ -110,7 +117,7 @@ def _runs(names, rng):
             "loss": RUNS[run][1],
             "resampling": RUNS[run][2],
             "epsilon": RUNS[run][3],
-            "parameters": "{}",
+            "parameters": json.dumps({"loss": RUNS[run][1], "resampling": RUNS[run][2]}),
             "seed": 1,
             "raw_data_hash": "0f" * 32,
             "epochs": 9,
@@ -144,15 +151,13 @@ def _totals(names, brand_list, consumers, rng):
 
 def _counted(names, brand_list, totals, rng):
     buyers = totals["buyers"].iloc[: len(brand_list)].to_numpy()
-    factor = dict(zip(SIZINGS, (1.0, 0.95, 1.6, 3.0, 0.4), strict=True))
+    assert list(SIZES) == SIZINGS
     parts = []
     for place, run in enumerate([*names, TRUTH]):
         skill = 0.08 + 0.012 * place + 0.1 * (run == TRUTH)
-        for sizing in SIZINGS:
-            size = np.ceil(
-                buyers.astype(float) * factor[sizing] * rng.lognormal(0, 0.2, len(buyers))
-            )
-            recall = np.clip(skill * factor[sizing] ** 0.7 + rng.normal(0, 0.03, len(size)), 0, 1)
+        for sizing, factor in SIZES.items():
+            size = np.ceil(buyers.astype(float) * factor * rng.lognormal(0, 0.2, len(buyers)))
+            recall = np.clip(skill * factor**0.7 + rng.normal(0, 0.03, len(size)), 0, 1)
             hits = np.minimum(np.round(recall * buyers.astype(float)), size)
             precision, recall = hits / size, hits / buyers.astype(float)
             parts.append(
@@ -192,7 +197,7 @@ def _assessment(counted):
                     }
                 )
     frame = pd.DataFrame(rows)
-    counts = ["scored", "empty_truth", "empty_prediction", "empty_both"]
+    counts = ["scored", "addressed", "empty_truth", "empty_prediction", "empty_both"]
     return BrandAssessment.validate(frame.astype(dict.fromkeys(counts, "Int64")))
 
 
@@ -227,8 +232,31 @@ def _consumers(n):
     return pd.DataFrame({"customer_id": CUSTOMER + np.arange(len(roles)), "role": roles})
 
 
+def _judged(n):
+    """Fewer than have the role: not everyone was a customer yet."""
+    samples = ["validation"] * (n // 2 - 5) + ["out_of_training"] * (n - 10)
+    return pd.DataFrame({"customer_id": CUSTOMER + np.arange(len(samples)), "sample": samples})
+
+
+def _uplift(assessment, winner):
+    """Every run against the winner; mean F1 has a standard error of 3 points."""
+    rows = assessment.query("stratum == 'all' and sizing == 'prevalence'")
+    best = rows[rows["run"] == winner].set_index("level")
+    parts = []
+    for _, row in rows[rows["run"] != winner].iterrows():
+        points = 100 * (best.loc[row["level"]][FIGURES] - row[FIGURES]).astype(float)
+        parts.append(
+            {"source": "ours", "winner": winner, "name": row["run"], "level": row["level"]}
+            | {f"{figure}_points": points[figure] for figure in FIGURES}
+            | {f"{figure}_text": f"{points[figure]:.1f}" for figure in FIGURES}
+            | {"f1_mean_se": 3.0, "within_chance": abs(points["f1_mean"]) < 6}
+        )
+    return pd.concat([pd.DataFrame(parts), uplift_of_document()], ignore_index=True)
+
+
 def _summary(brands, gain):
-    row = {"scored": len(brands), "empty_truth": 3, "empty_prediction": 2, "empty_both": 1}
+    row = {"scored": len(brands), "addressed": len(brands) - 2}
+    row |= {"empty_truth": 3, "empty_prediction": 2, "empty_both": 1}
     for figure in ("precision", "recall", "f1"):
         values = np.clip(gain * brands[figure], 0, 1)
         row |= {
@@ -330,6 +358,7 @@ def _privacy(names, rng):
                 {
                     "run": run,
                     "stratum": stratum,
+                    "attack": "loss" if stratum == "mid" else "loss_minus_reference",
                     "auc": auc,
                     "auc_low": auc - 0.012,
                     "auc_high": auc + 0.012,

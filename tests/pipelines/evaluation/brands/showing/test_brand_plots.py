@@ -1,9 +1,6 @@
-import io
-
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
 
 from promo_kedro.pipelines.evaluation.brands.parameters import BrandAssessmentParameters
 from promo_kedro.pipelines.evaluation.brands.showing import nodes
@@ -12,8 +9,15 @@ from promo_kedro.pipelines.evaluation.brands.showing.main_effects import (
     loss_runs,
     main_effects,
 )
-from promo_kedro.pipelines.evaluation.brands.showing.naming import describe, runs_in_order
+from promo_kedro.pipelines.evaluation.brands.showing.naming import (
+    RULES,
+    RULES_SAY,
+    describe,
+    runs_in_order,
+)
+from promo_kedro.pipelines.evaluation.brands.showing.plots_privacy import open_runs_like
 from promo_kedro.pipelines.evaluation.brands.showing.plots_scores import spread
+from promo_kedro.schemas.brands import SIZINGS
 
 PARAMETERS = BrandAssessmentParameters(in_use="v2_bfc")
 PLOTS = {
@@ -43,13 +47,20 @@ def texts(figure):
 
 @pytest.mark.parametrize("name", PLOTS)
 @pytest.mark.parametrize("size", ["experiment", "small_experiment"])
-def test_every_plot_becomes_a_picture_without_ids(name, size, request):
+def test_every_panel_has_data_and_no_word_runs_off_the_page(name, size, request):
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
     figure = draw(name, request.getfixturevalue(size))
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=40)
-    pixels = np.asarray(Image.open(buffer).convert("L"))
-    assert pixels.std() > 5  # something is drawn
-    assert "7700" not in texts(figure)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    assert all(axis.has_data() or axis.patches for axis in figure.axes)
+    assert figure.axes
+    page = figure.bbox
+    for title in (figure._suptitle, figure._supxlabel, *figure.legends):
+        if title is not None:
+            box = title.get_window_extent(canvas.get_renderer())
+            assert box.x0 >= page.x0 - 1
+            assert box.x1 <= page.x1 + 1
 
 
 @pytest.mark.parametrize("name", PLOTS)
@@ -103,6 +114,62 @@ def test_where_all_medians_are_zero_the_grid_shows_means(small_experiment):
     assert "mean F1, as all medians are 0" in item.get_title(loc="left")
     means = grid(rows, "item", "f1_mean").to_numpy().ravel()
     assert {f"{100 * value:.1f}" for value in means} == {text.get_text() for text in item.texts}
+
+
+def test_the_grid_has_a_column_for_every_rule_and_marks_who_is_alone_at_the_top(small_experiment):
+    rows = small_experiment.assessment
+    user, item = draw("brand_grid", small_experiment).axes
+    labels = [label.get_text().replace("\n", " ") for label in user.get_xticklabels()]
+    assert labels == list(RULES.values())
+    tied = rows.assign(f1_median=np.where(rows["run"] == "bau", 0.30004, 0.3))
+    user, item = draw("brand_grid", small_experiment, assessment=tied).axes
+    assert not [text for text in (*user.texts, *item.texts) if text.get_fontweight() == "bold"]
+    apart = rows.assign(f1_median=np.where(rows["run"] == "bau", 0.4, 0.3))
+    user, item = draw("brand_grid", small_experiment, assessment=apart).axes
+    bold = [text.get_text() for text in item.texts if text.get_fontweight() == "bold"]
+    assert bold == ["40.0"] * len(RULES)
+
+
+def test_audiences_that_are_too_small_are_counted_and_not_drawn(small_experiment):
+    rows = small_experiment.audiences.query("run == 'v2_bfc' and sizing == 'prevalence'")
+    rows = rows.assign(wanted=[7, 8, *[300] * (len(rows) - 2)], limited_by="nothing")
+    rows["limited_by"] = ["smallest_audience", *rows["limited_by"].iloc[1:]]
+    figure = draw("brand_sizes", small_experiment, audiences=rows)
+    (axis,) = figure.axes
+    drawn = np.concatenate([dots.get_offsets() for dots in axis.collections])
+    buyers = small_experiment.totals.query("run == 'v2_bfc'")["buyers"].to_numpy()
+    assert len(drawn) == (buyers[2:] >= 10).sum()
+    assert drawn[:, 1].min() == 300
+    assert "2 brands: too small an audience" in texts(figure)
+    one = rows.assign(wanted=[7, *[300] * (len(rows) - 1)])
+    assert "1 brand: too" in texts(draw("brand_sizes", small_experiment, audiences=one))
+
+
+def test_the_dot_of_a_private_run_is_its_last_epoch(experiment):
+    history = experiment.history[experiment.history["run"].isin(["v2_bce", "v2_bfc_private_3"])]
+    best = history.assign(validation_loss=np.where(history["epoch"] == 4, 0.01, 0.02))
+    figure = draw("brand_training", experiment, history=best)
+    dots = {
+        line.get_xdata()[0]
+        for line in figure.axes[0].lines
+        if line.get_marker() == "o" and len(line.get_xdata()) == 1
+    }
+    assert dots == {4, best["epoch"].max()}
+
+
+def test_a_private_run_is_held_against_the_same_model_and_loss(experiment):
+    runs = experiment.runs
+    private = runs[runs["epsilon"].notna()]
+    assert open_runs_like(private, runs) == ["v2_bfc"]
+    figure = draw("brand_privacy", experiment)
+    told = texts(figure)
+    assert "v2_bfc, not private" in told
+    assert "v2_wce, not private" not in told
+    f1 = experiment.assessment.query(
+        "run == 'v2_bfc' and level == 'user' and stratum == 'all' and sizing == 'prevalence'"
+    )["f1_median"].item()
+    lines = {line.get_label(): line.get_ydata()[0] for line in figure.axes[1].lines}
+    assert lines["user level, v2_bfc, not private"] == pytest.approx(100 * f1)
 
 
 def test_brands_with_few_buyers_are_left_out(small_experiment):
@@ -165,6 +232,15 @@ def test_main_effects_are_those_of_least_squares():
     assert effects.together == pytest.approx(1 - explained(rows, columns))
 
 
+def test_a_rule_under_which_no_loss_has_a_hit_takes_no_part():
+    cells = pd.DataFrame([[1.0, 5.0, 0.0], [3.0, 7.0, 0.0]], columns=["x", "y", "z"])
+    effects = main_effects(cells, "f1_median")
+    assert (effects.loss, effects.sizing) == pytest.approx((0.2, 0.8))
+    assert effects.left_out == ("z",)
+    level = main_effects(cells.assign(z=4.0), "f1_median")  # equal, but telling of sizes
+    assert level.left_out == ()
+
+
 @pytest.mark.parametrize("cells", [np.zeros((3, 3)), np.ones((1, 4)), np.full((3, 2), np.nan)])
 def test_what_does_not_differ_has_no_effects(cells):
     assert main_effects(pd.DataFrame(cells), "f1_median") is None
@@ -188,4 +264,5 @@ def test_runs_are_named_as_they_are_listed_and_told_in_words(experiment):
     assert runs_in_order(["truth", "v2_bce", "bau"], experiment.runs) == ["bau", "v2_bce", "truth"]
     words = describe(experiment.runs.set_index("run").loc["v2_bfc_private_3"])
     assert words.startswith("VarEmb V2, binary focal cross-entropy (BFC), brands weighted by")
-    assert words.endswith("private, ε = 3")
+    assert words.endswith("private, ε\u00a0=\u00a03")
+    assert list(RULES) == list(RULES_SAY) == SIZINGS

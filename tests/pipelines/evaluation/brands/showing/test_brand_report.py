@@ -1,12 +1,12 @@
 import re
 from base64 import b64encode
 
-import numpy as np
 import pandas as pd
 import pytest
 
 from promo_kedro.pipelines.evaluation.brands.parameters import BrandAssessmentParameters
-from promo_kedro.pipelines.evaluation.brands.showing import findings, nodes
+from promo_kedro.pipelines.evaluation.brands.showing import cautions, findings, nodes
+from promo_kedro.pipelines.evaluation.brands.showing.naming import models_of
 from promo_kedro.pipelines.evaluation.brands.showing.pipeline import create_showing_pipeline
 from promo_kedro.pipelines.evaluation.brands.showing.report import table_names
 
@@ -19,6 +19,7 @@ def tables_of(made):
         "brand_snapshots": made.snapshots,
         "brand_list": made.brand_list,
         "brand_consumers": made.consumers,
+        "brand_judged_consumers": made.judged_consumers,
         "brand_runs": made.runs,
         "brand_assessment": made.assessment,
         "brand_experiment": made.table,
@@ -49,8 +50,8 @@ def test_it_says_what_was_asked_and_of_whom(page):
     told = words(page)
     assert "For each of 120 approved brands (of 120 known ones)" in told
     assert "2019-05-20 to 2019-06-02" in told
-    assert "60,000 consumers" in told
-    assert "judged on 20,000 consumers they have never seen" in told
+    assert "up to 60,000 consumers; 9,995 others" in told
+    assert "judged on 19,990 consumers they have never seen" in told
     assert "0f" * 32 in told
 
 
@@ -74,7 +75,7 @@ def test_both_tables_hold_every_run_and_the_document_marked_as_its_own(page, exp
 
 def test_the_best_run_is_marked_once_per_table(page, experiment):
     marked = re.findall(r'<tr class="total"><td>(\w+)</td>', page)
-    assert marked == [experiment.runs["run"].iloc[-1]] * 2
+    assert marked == [experiment.runs["run"].iloc[-1]] * 4  # results, and results by popularity
 
 
 def test_the_documents_uplift_stands_beside_ours(page):
@@ -96,12 +97,12 @@ def test_no_customer_is_named(page):
 
 def test_the_sentence_about_the_grid_is_computed(experiment):
     rows = experiment.assessment
-    sizes = dict(zip(rows["sizing"].unique(), (0.1, 0.2, 0.3, 0.4, 0.5), strict=True))
+    sizes = dict(zip(rows["sizing"].unique(), (0.1, 0.2, 0.3, 0.4, 0.5, 0.6), strict=True))
     by_size = rows.assign(f1_median=rows["sizing"].map(sizes))
     for sentence in findings.grid_sentences(by_size, experiment.runs):
         assert "the rule of size decides more" in sentence
-        assert "100% goes with the rule of size alone, 0% with the loss alone" in sentence
-        assert "on average 40.0 points" in sentence
+        assert "100 % goes with the rule of size alone, 0 % with the loss alone" in sentence
+        assert "on average 50.0 points" in sentence
     by_loss = rows.assign(
         f1_median=rows["run"].map({r: k / 100 for k, r in enumerate(rows["run"].unique())})
     )
@@ -120,12 +121,108 @@ def test_the_verdict_tells_where_another_run_is_ahead(experiment):
     told = findings.verdict(table, "f1_median")
     assert "at the item level “bau” does as well or better (90.0 %" in told
     assert "at the user level" not in told
-    told = findings.against_simpler(table, "f1_median")
-    best = table[table["winner"]].iloc[0]
-    bau = table[table["run"] == "bau"].iloc[0]
-    gain = 100 * (best["user_f1_median"] - bau["user_f1_median"])
-    loss = 100 * (0.9 - best["item_f1_median"])
-    assert f"BAU +{gain:.1f} and −{loss:.1f};" in told
+
+
+def test_gains_are_of_the_mean_and_chance_is_named(experiment):
+    shown = ["v2_bfc_private_10", "bau", "v1", "popularity"]
+    told = findings.against_simpler(experiment.uplift, shown, models_of(experiment.runs))
+    rows = experiment.uplift[experiment.uplift["source"] == "ours"].set_index(["name", "level"])
+    for run, words in (("bau", "BAU"), ("v1", "VarEmb V1")):
+        parts = []
+        for level in ("user", "item"):
+            row = rows.loc[(run, level)]
+            points = f"{row['f1_mean_points']:+.1f} ± 6.0".replace("-", "−")
+            chance = " (within chance)" if abs(row["f1_mean_points"]) < 6 else ""
+            parts.append(points + chance)
+        assert f"{words} {' and '.join(parts)}" in told
+    assert "Points of mean F1" in told
+    equal = rows["within_chance"].astype(bool).groupby("name").all()
+    told = findings.within_chance(experiment.uplift)
+    assert 0 < equal.sum() < len(equal)
+    assert {name for name in equal.index if f"“{name}”" in told} == set(equal.index[equal])
+
+
+def test_size_alone_against_figures_worked_out_by_hand():
+    mean = {
+        ("bau", "prevalence"): 0.10,
+        ("bau", "f1_cutoff"): 0.15,
+        ("best", "prevalence"): 0.20,
+        ("best", "f1_cutoff"): 0.30,
+    }
+    rows = pd.DataFrame(
+        [
+            {"run": run, "sizing": sizing, "level": level, "stratum": "all", "f1_mean": value}
+            for (run, sizing), value in mean.items()
+            for level in ("user", "item")
+        ]
+    )
+    given = (["best", "bau"], {"bau": "bau", "best": "varemb_v2"}, "best", "prevalence")
+    (told,) = findings.size_alone(rows, *given)
+    assert told.startswith("BAU (“bau”): at the user level its best rule, F1 cut-off, gives")
+    assert told.count("50 % of the gap is a matter of size") == 2
+    assert "(30.0 % under its own best)" in told
+    higher = rows.assign(f1_mean=rows["f1_mean"].replace(0.15, 0.25))
+    assert "makes up for the gap" in findings.size_alone(higher, *given)[0]
+    lower = rows.assign(f1_mean=rows["f1_mean"].replace(0.20, 0.05))
+    assert "no gap for a rule to close" in findings.size_alone(lower, *given)[0]
+
+
+def test_the_threshold_of_plain_cross_entropy_stands_beside_its_rule_of_size(experiment):
+    rows = experiment.assessment
+    whole = rows["level"].eq("item") & rows["stratum"].eq("all") & rows["run"].eq("v2_bce")
+    figures = rows["f1_median"].mask(whole & rows["sizing"].eq("threshold"), 0.0)
+    figures = figures.mask(whole & rows["sizing"].eq("prevalence"), 0.25)
+    told = findings.threshold_sentence(
+        rows.assign(f1_median=figures), experiment.runs, "prevalence"
+    )
+    assert "“v2_bce” (plain cross-entropy) has a median F1 of 0.0 % per brand" in told
+    assert "prevalence have 25.0 %" in told
+
+
+def test_resampling_is_compared_on_the_same_network_and_loss(page, experiment):
+    section = page.split("<h2>Resampling")[1].split("<h2>")[0]
+    names = ["v2_bfc", "v2_bfc_square_root", "v2_bfc_over", "v2_bfc_under"]
+    assert re.findall(r"<tr><td>(\w+)</td>", section) == names
+    assert "Resampling is crossed with" not in section  # it is the loss of the best run
+    best = experiment.table["run"] == "v2_wce"
+    told = findings.crossed_loss(experiment.table.assign(winner=best))
+    assert "the best run learns with weighted cross-entropy" in told
+    other = experiment.table.copy()
+    other.loc[other["run"] == "v2_bfc", "parameters"] = '{"network": 1}'
+    section = write(experiment, brand_experiment=other).split("<h2>Resampling")[1].split("<h2>")[0]
+    assert re.findall(r"<tr><td>(\w+)</td>", section) == names[1:]
+
+
+def test_the_item_table_says_how_many_audiences_were_emptied(experiment):
+    rows = experiment.audiences.copy()
+    emptied = rows["run"].eq("v1") & rows["brand"].isin(["Brand 1", "Brand 2", "Brand 3"])
+    rows.loc[emptied, ["size", "limited_by"]] = [0, "smallest_audience"]
+    page = write(experiment, brand_audiences=rows)
+    section = page.split("<h3>Item level")[1].split("</table>")[0]
+    row = re.search(r"<td>v1</td>.*?</tr>", section, re.S)[0]
+    assert "<td>117 of 120</td><td>3</td>" in row
+
+
+def test_both_levels_are_told_by_popularity(page, experiment):
+    section = page.split("<h2>Popular and niche brands")[1].split("<h2>")[0]
+    for level, table in zip(("user", "item"), section.split("<h3>")[1:], strict=True):
+        cells = experiment.assessment.query(
+            f"run == 'v1' and level == '{level}' and sizing == 'prevalence'"
+        ).set_index("stratum")
+        row = re.search(r"<td>v1</td>.*?</tr>", table, re.S)[0]
+        assert re.findall(r">([\d.]+)</td>", row) == [
+            f"{100 * cells.at[stratum, figure]:.1f}"
+            for stratum in ("head", "mid", "niche")
+            for figure in ("precision", "recall", "f1_median", "f1_mean")
+        ]
+
+
+def test_counts_of_a_few_consumers_are_not_printed(experiment):
+    rows = experiment.assessment.assign(empty_truth=9, empty_prediction=10, empty_both=0)
+    section = write(experiment, brand_assessment=rows).split("How often that happens")[1]
+    user, item = re.findall(r"<tr><td>v1</td>.*?</tr>", section, re.S)[:2]
+    assert re.findall(r"<td>([^<]*)</td>", user)[-3:] == ["–", "10", "0"]
+    assert re.findall(r"<td>([^<]*)</td>", item)[-3:] == ["9", "10", "0"]  # brands, not people
 
 
 def warned(made, in_use="v2_bfc", **changed):
@@ -133,35 +230,100 @@ def warned(made, in_use="v2_bfc", **changed):
     given = {
         "experiment": made.table,
         "brand_list": made.brand_list,
+        "consumers": len(made.judged_consumers),
         "main": main,
         "privacy": made.privacy.assign(auc=0.5),
         "audiences": made.audiences.query("sizing == 'prevalence'"),
         "in_use": in_use,
     } | changed
-    return " ".join(findings.warnings(**given))
+    return " ".join(cautions.cautions(**given))
 
 
-def test_it_warns_only_where_there_is_something_to_know(experiment):
+@pytest.fixture(scope="module")
+def calm(experiment):
+    """What there is nothing to warn of in; what is given replaces it."""
     whole = experiment.assessment.query("stratum == 'all' and sizing == 'prevalence'")
-    calm = whole.assign(empty_truth=0, empty_both=0)
+    brands = experiment.brand_list
+    tables = {
+        "in_use": experiment.runs["run"].iloc[-1],
+        "main": whole.assign(empty_truth=0, empty_both=0),
+        "brand_list": brands.assign(approved=brands["position"] < 0.8 * len(brands)),
+    }
+    return lambda **changed: warned(experiment, **tables | changed)
+
+
+def test_it_warns_only_where_there_is_something_to_know(experiment, calm):
+    assert calm() == ""
     winner = experiment.runs["run"].iloc[-1]
-    assert warned(experiment, in_use=winner, main=calm) == ""
-    assert f"“{winner}”, is not the one in use" in warned(experiment)
-    assert "Only 5 of 5 brands" in warned(experiment, brand_list=experiment.brand_list.head(5))
-    zero = calm.assign(f1_median=calm["f1_median"].where(calm["run"] != "bau", 0.0))
-    assert "0 in 1 of 16 runs" in warned(experiment, main=zero)
-    empty = calm.assign(empty_both=1000, scored=10)
-    assert "99% of the consumers buy no approved brand" in warned(experiment, main=empty)
-    told = experiment.privacy.assign(auc=np.where(experiment.privacy["run"] == "v1", 0.6, 0.5))
-    assert "above 0.55 on v1: such" in warned(experiment, privacy=told.assign(auc_low=0.51))
-    few = warned(experiment, privacy=told.assign(auc_low=0.49))
-    assert "above 0.55 on v1, but its interval holds 0.5" in few
-    assert "should not leave the house" not in few
-    chance = pd.DataFrame({"run": ["popularity"], "stratum": "all", "auc": 0.58, "auc_low": 0.57})
-    lucky = pd.concat([told.assign(auc_low=0.56), chance])
-    assert "interval holds 0.58" in warned(experiment, privacy=lucky)
+    assert f"“{winner}”, is not the one in use" in calm(in_use="v2_bfc")
+    assert "Only 5 of 5 brands" in calm(brand_list=experiment.brand_list.head(5))
     small = experiment.audiences.assign(limited_by="smallest_audience").query("sizing == 'fixed'")
-    assert "120 of 120 audiences of the run in use" in warned(experiment, audiences=small)
+    assert "120 of 120 audiences of the run in use" in calm(audiences=small)
+
+
+def test_it_warns_of_zero_medians_and_of_those_who_buy_nothing(experiment, calm):
+    whole = experiment.assessment.query("stratum == 'all' and sizing == 'prevalence'")
+    zero = whole.assign(f1_median=whole["f1_median"].where(whole["run"] != "bau", 0.0))
+    told = calm(main=zero.assign(empty_truth=0, empty_both=0))
+    assert "0 in 1 of 16 runs: at least half of the consumers scored" in told
+    # 700 of 1,000 buy nothing, whether or not the 600 addressed among them are scored.
+    for scored in (300, 900):
+        empty = whole.assign(empty_truth=600, empty_both=100, scored=scored)
+        assert "70 % of the consumers buy no approved brand" in calm(main=empty, consumers=1000)
+    hidden = whole.assign(empty_truth=pd.NA, empty_both=100)
+    assert "buy no approved brand" not in calm(main=hidden, consumers=100)
+
+
+def test_it_warns_where_the_weight_on_approved_brands_tells_none_apart(experiment, calm):
+    told = calm(brand_list=experiment.brand_list)
+    assert "100 % of all brands are approved" in told
+    assert "v2_wce, v2_wce_positives can show little" in told
+    plain = experiment.table[~experiment.table["run"].str.startswith("v2_wce")]
+    assert calm(brand_list=experiment.brand_list, experiment=plain) == ""
+
+
+def test_it_warns_of_private_runs_that_know_less_than_popularity(experiment, calm):
+    table = experiment.table.assign(log_loss=0.02)
+    table.loc[table["run"] == "v2_bfc_private_3", "log_loss"] = 0.03
+    assert "v2_bfc_private_3, trained privately, has a larger log loss" in calm(experiment=table)
+    table.loc[table["run"] == "popularity", "log_loss"] = 0.04
+    assert calm(experiment=table) == ""
+
+
+def attacked(run, stratum, auc, wide):
+    one = {
+        "run": run,
+        "stratum": stratum,
+        "auc": auc,
+        "auc_low": auc - wide,
+        "auc_high": auc + wide,
+    }
+    return pd.DataFrame([one])
+
+
+def test_an_attack_counts_where_its_interval_excludes_a_coin(calm):
+    sure = calm(privacy=attacked("v1", "all", 0.58, 0.03))
+    assert "above 0.55 on v1: such a model should not leave the house" in sure
+    assert "popularity" not in sure
+    unsure = calm(privacy=attacked("v1", "all", 0.58, 0.09))
+    assert "above 0.55 on v1, but its interval holds 0.5" in unsure
+    assert "should not leave the house" not in unsure
+    niche = calm(privacy=attacked("v1", "niche", 0.58, 0.03))
+    assert "above 0.55 on v1 (niche brands): such" in niche
+
+
+def test_chance_is_named_only_where_even_popularity_is_no_coin(calm):
+    sure = attacked("v1", "all", 0.58, 0.03)
+    uneven = calm(privacy=pd.concat([sure, attacked("popularity", "all", 0.56, 0.04)]))
+    assert "on popularity, which remembers nobody, it is no coin either" in uneven
+    assert "should not leave the house" not in uneven
+    for even in (
+        attacked("popularity", "all", 0.53, 0.04),
+        attacked("popularity", "mid", 0.6, 0.04),
+    ):
+        told = calm(privacy=pd.concat([sure, even]))
+        assert "should not leave the house" in told
+        assert "popularity" not in told
 
 
 def test_conventions_are_those_of_the_parameters():

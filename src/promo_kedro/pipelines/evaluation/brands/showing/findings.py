@@ -1,5 +1,6 @@
 """What the tables say, in sentences that are computed from them."""
 
+import numpy as np
 import pandas as pd
 
 from promo_kedro.pipelines.evaluation.brands.showing.main_effects import (
@@ -8,14 +9,17 @@ from promo_kedro.pipelines.evaluation.brands.showing.main_effects import (
     loss_runs,
     main_effects,
 )
-from promo_kedro.pipelines.evaluation.brands.showing.naming import LEVELS, MODELS, RULES
-from promo_kedro.pipelines.evaluation.brands.showing.plots_privacy import GOAL
+from promo_kedro.pipelines.evaluation.brands.showing.naming import (
+    LEVELS,
+    MODELS,
+    RULES,
+    is_true,
+    loss_in_words,
+)
 from promo_kedro.pipelines.evaluation.wording import written
 
-FEW_BRANDS = 20
-MANY_EMPTY = 0.5
-COIN = 0.5  # AUC of an attack that knows nothing
-_FIGURES = {
+SIMPLER = ("bau", "varemb_v1", "popularity")
+FIGURES = {
     "f1_median": "median F1",
     "f1_mean": "mean F1",
     "f1_harmonic": "harmonic mean of the median precision and recall",
@@ -45,7 +49,7 @@ def verdict(experiment: pd.DataFrame, figure: str) -> str:
             )
     chosen = (
         f"Chosen on the validation consumers, “{best['run']}” is the best run. On consumers never "
-        f"seen its {_FIGURES[figure]} is {percent(best[f'user_{figure}'])} % per consumer and "
+        f"seen its {FIGURES[figure]} is {percent(best[f'user_{figure}'])} % per consumer and "
         f"{percent(best[f'item_{figure}'])} % per brand"
     )
     if not behind:
@@ -53,23 +57,70 @@ def verdict(experiment: pd.DataFrame, figure: str) -> str:
     return f"{chosen}; {'; '.join(behind)}."
 
 
-def against_simpler(experiment: pd.DataFrame, figure: str) -> str:
-    """How far the best run is above each model that it is asked to beat, in one sentence."""
-    if not experiment["winner"].any():
-        return ""
-    best = experiment[experiment["winner"]].iloc[0]
+def against_simpler(uplift: pd.DataFrame, shown: list[str], models: dict[str, str]) -> str:
+    """How far the best run's mean F1 is above each model it is asked to beat, in one sentence.
+
+    Args:
+        uplift: ``brand_uplift``.
+        shown: The best run of every model, chosen on the validation consumers.
+        models: The model of each run.
+    """
+    ours = uplift[(uplift["source"] == "ours") & uplift["name"].isin(shown)]
+    cells = ours.set_index(["name", "level"])
     parts = []
-    for model in ("bau", "varemb_v1", "popularity"):
-        rows = experiment[(experiment["model"] == model) & ~experiment["winner"]]
-        if not rows.empty:
-            points = [
-                written(100 * (best[column] - rows[column].max()), "{:+.1f}")
-                for column in (f"{level}_{figure}" for level in LEVELS)
-            ]
-            parts.append(f"{MODELS[model]} {points[0]} and {points[1]}")
+    for model in SIMPLER:
+        runs = [run for run in shown if models.get(run) == model and run in set(ours["name"])]
+        parts += [
+            f"{MODELS[model]} "
+            + " and ".join(points_of_mean(cells.loc[(run, level)]) for level in LEVELS)
+            for run in runs
+        ]
     if not parts:
         return ""
-    return f"Points of F1 against simpler models, per consumer and per brand: {'; '.join(parts)}."
+    return (
+        "Points of mean F1 against simpler models, per consumer and per brand, ± two standard "
+        f"errors: {'; '.join(parts)}."
+    )
+
+
+def within_chance(uplift: pd.DataFrame) -> str:
+    """Which runs the best one cannot be told from, in its mean F1 at both levels."""
+    ours = uplift[uplift["source"] == "ours"]
+    if "within_chance" not in ours or ours.empty:
+        return ""
+    equal = ours["within_chance"].map(is_true).groupby(ours["name"], sort=False).all()
+    names = [f"“{name}”" for name in equal.index[equal]]
+    if not names:
+        return ""
+    return (
+        "Within chance of it, less than two standard errors away in mean F1 at both levels: "
+        f"{', '.join(names)}."
+    )
+
+
+def crossed_loss(experiment: pd.DataFrame) -> str:
+    """Says when resampling was tried with another loss than that of the best run."""
+    resampled = experiment["resampling"].notna() & (experiment["resampling"] != "none")
+    losses = sorted(set(experiment.loc[resampled, "loss"].dropna().astype(str)))
+    best = experiment[experiment["winner"]]
+    if not losses or best.empty or best["loss"].iloc[0] in losses:
+        return ""
+    own = best["loss"].iloc[0]
+    has = f"learns with {loss_in_words(own)}" if pd.notna(own) else "has no such loss"
+    return (
+        f"Resampling is crossed with {' and '.join(map(loss_in_words, losses))}; the best run "
+        f"{has}, so whether resampling would help there is not told. Set the loss of the resampled "
+        "runs in brand_modelling.runs to try it."
+    )
+
+
+def points_of_mean(row: pd.Series) -> str:
+    """Points of mean F1 with twice their standard error, and whether chance makes as many."""
+    text = written(row.get("f1_mean_points"), "{:+.1f}")
+    error = row.get("f1_mean_se")
+    if error is not None and pd.notna(error):
+        text += f" ± {2 * error:.1f}"
+    return f"{text} (within chance)" if is_true(row.get("within_chance")) else text
 
 
 def grid_sentences(assessment: pd.DataFrame, runs: pd.DataFrame) -> list[str]:
@@ -95,133 +146,93 @@ def grid_effects(assessment: pd.DataFrame, names: list[str], level: str) -> Main
     return None
 
 
-def _sentence(level: str, effects: MainEffects) -> str:
-    larger = "the rule of size" if effects.sizing > effects.loss else "the loss"
-    return (
-        f"At the {level} level {larger} decides more: of the spread of the "
-        f"{_FIGURES[effects.figure]} over all losses and rules of size, {effects.sizing:.0%} goes "
-        f"with the rule of size alone, {effects.loss:.0%} with the loss alone, and "
-        f"{effects.together:.0%} with how the two fit together. Between the best and the worst "
-        f"rule of size there are on average {100 * effects.sizing_range:.1f} points of F1, between "
-        f"the best and the worst loss {100 * effects.loss_range:.1f}."
+def _sentence(level: str, effects: MainEffects, other: str = "loss") -> str:
+    larger = "the rule of size" if effects.sizing > effects.loss else f"the {other}"
+    plural = {"loss": "losses", "model": "models"}[other]
+    of_size, of_loss, together = (
+        100 * share for share in (effects.sizing, effects.loss, effects.together)
     )
+    sentence = (
+        f"At the {level} level {larger} decides more: of the spread of the "
+        f"{FIGURES[effects.figure]} over all {plural} and rules of size, {of_size:.0f} % goes "
+        f"with the rule of size alone, {of_loss:.0f} % with the {other} alone, and "
+        f"{together:.0f} % with how the two fit together. Between the best and the worst rule "
+        f"of size there are on average {100 * effects.sizing_range:.1f} points of F1, between "
+        f"the best and the worst {other} {100 * effects.loss_range:.1f}."
+    )
+    if effects.left_out:
+        rules = " and ".join(rule(name) for name in effects.left_out)
+        sentence += f" (Without {rules}: there all {plural} come out at 0.)"
+    return sentence
 
 
-def warnings(
-    experiment: pd.DataFrame,
-    brand_list: pd.DataFrame,
-    main: pd.DataFrame,
-    privacy: pd.DataFrame,
-    audiences: pd.DataFrame,
-    in_use: str,
-) -> list[str]:
-    """What a reader has to know before trusting the page; none when all is well.
-
-    Args:
-        experiment: ``brand_experiment``.
-        brand_list: ``brand_list``.
-        main: The assessment's rows over all approved brands, under the rule that compares runs.
-        privacy: ``brand_privacy``.
-        audiences: ``brand_audiences`` under the same rule, of the sample that judges.
-        in_use: The run whose audiences are made.
-    """
-    found = [
-        *_another_in_use(experiment, in_use),
-        *_few_brands(brand_list),
-        *_zero_medians(main),
-        *_empty_truth(main, in_use),
-        *_members_told(privacy, experiment),
-        *_nobody_addressed(audiences, in_use),
-    ]
-    return found
-
-
-def _another_in_use(experiment: pd.DataFrame, in_use: str) -> list[str]:
-    winner = experiment.loc[experiment["winner"], "run"]
-    if winner.empty or winner.iloc[0] == in_use:
-        return []
-    return [
-        f"The best run, “{winner.iloc[0]}”, is not the one in use: audiences are made by "
-        f"“{in_use}”. To change that, set brand_modelling.in_use."
-    ]
-
-
-def _few_brands(brand_list: pd.DataFrame) -> list[str]:
-    approved, all_brands = int(brand_list["approved"].sum()), len(brand_list)
-    if approved >= FEW_BRANDS:
-        return []
-    return [
-        f"Only {approved} of {all_brands:,} brands are approved. Medians per brand rest on few "
-        "figures and jump when one brand does."
-    ]
-
-
-def _zero_medians(main: pd.DataFrame) -> list[str]:
+def model_sentences(assessment: pd.DataFrame, shown: list[str]) -> list[str]:
+    """The same split over models: the best run of each, chosen on the validation consumers."""
     sentences = []
     for level in LEVELS:
-        zero = main[(main["level"] == level) & (main["f1_median"] == 0)]
-        if not zero.empty:
-            sentences.append(
-                f"At the {level} level the median F1 is 0 in {len(zero)} of "
-                f"{(main['level'] == level).sum()} runs: at least half of all "
-                f"{'consumers' if level == 'user' else 'brands'} have not a single hit. Compare "
-                f"these runs by their mean F1 ({', '.join(sorted(zero['run'].astype(str)))})."
-            )
+        effects = grid_effects(assessment, shown, level)
+        if effects is not None:
+            sentences.append(_sentence(level, effects, "model"))
     return sentences
 
 
-def _empty_truth(main: pd.DataFrame, in_use: str) -> list[str]:
+def size_alone(
+    assessment: pd.DataFrame, shown: list[str], models: dict[str, str], winner: str, sizing: str
+) -> list[str]:
+    """Whether another rule of size alone would lift BAU and V1 to the best run, per level.
+
+    The rule is picked in hindsight, on the very consumers who judge, which favours them.
+    """
     sentences = []
-    rows = main[main["run"] == in_use].set_index("level")
-    for level, who in (("user", "consumers who buy no approved brand"), ("item", "brands")):
-        if level not in rows.index or pd.isna(rows.at[level, "empty_truth"]):
-            continue
-        row = rows.loc[level]
-        empty = int(row["empty_truth"]) + int(row["empty_both"])
-        share = empty / max(1, empty + int(row["scored"]))
-        if level == "user" and share > MANY_EMPTY:
-            sentences.append(
-                f"{share:.0%} of the consumers buy no approved brand in the period foretold. "
-                "How they are counted is said under “How it is counted”."
-            )
-        if level == "item" and empty:
-            sentences.append(f"{empty:,} approved {who} have no buyer in the period foretold.")
+    for model in ("bau", "varemb_v1"):
+        for run in (run for run in shown if models.get(run) == model and run != winner):
+            parts = [
+                words
+                for level in LEVELS
+                if (words := _size_alone(grid(assessment, level, "f1_mean"), level, run, winner,
+                                         sizing))
+            ]  # fmt: skip
+            if parts:
+                sentences.append(f"{MODELS[model]} (“{run}”): {'; '.join(parts)}.")
     return sentences
 
 
-def _members_told(privacy: pd.DataFrame, experiment: pd.DataFrame) -> list[str]:
-    """Popularity remembers nobody, so its AUC is what chance made of the two groups."""
-    whole = privacy[privacy["stratum"] == "all"]
-    forgetful = experiment.loc[experiment["model"] == "popularity", "run"]
-    chance = max(COIN, whole.loc[whole["run"].isin(forgetful), "auc"].max())
-    rows = whole[(whole["auc"] > GOAL) & ~whole["run"].isin(forgetful)]
-    certain = rows["auc_low"] > chance
-    sentences = []
-    if certain.any():
-        sentences.append(
-            f"The membership attack reaches an AUC above {GOAL:g} on "
-            f"{', '.join(rows.loc[certain, 'run'])}: such a model should not leave the house "
-            "without private training."
-        )
-    if not certain.all():
-        sentences.append(
-            f"The membership attack has an AUC above {GOAL:g} on "
-            f"{', '.join(rows.loc[~certain, 'run'])}, but its interval holds {chance:.3g}, what "
-            "a model that remembers nobody reaches: there are too few consumers to tell."
-        )
-    return sentences
+def _size_alone(cells: pd.DataFrame, level: str, run: str, winner: str, sizing: str) -> str:
+    if sizing not in cells or run not in cells.index or winner not in cells.index:
+        return ""
+    own, others = (cells.loc[name].astype(float).dropna() for name in (run, winner))
+    goal = others.get(sizing, np.nan)
+    if sizing not in own.index or np.isnan(goal):
+        return ""
+    best = str(own.idxmax())
+    ahead, gained = goal - own[sizing], own[best] - own[sizing]
+    told = (
+        f"at the {level} level its best rule, {rule(best)}, gives a mean F1 of "
+        f"{percent(own[best])} %, against {percent(own[sizing])} % under {rule(sizing)} and "
+        f"{percent(goal)} % of the best run under {rule(sizing)} ({percent(others.max())} % under "
+        "its own best)"
+    )
+    if ahead <= 0:
+        return f"{told}, so there is no gap for a rule to close"
+    if gained >= ahead:
+        return f"{told}, so the size of audiences alone makes up for the gap"
+    return f"{told}: {100 * gained / ahead:.0f} % of the gap is a matter of size, the rest is not"
 
 
-def _nobody_addressed(audiences: pd.DataFrame, in_use: str) -> list[str]:
-    own = audiences[audiences["run"] == in_use]
-    small = int((own["limited_by"] == "smallest_audience").sum())
-    if not small or small < MANY_EMPTY * len(own):
-        return []
-    return [
-        f"{small:,} of {len(own):,} audiences of the run in use are too small and address nobody, "
-        "which counts as no hit. With few consumers, lower brand_sizing.smallest_audience, or "
-        "foretell longer periods."
-    ]
+def threshold_sentence(
+    assessment: pd.DataFrame, runs: pd.DataFrame, sizing: str, rule_name: str = "threshold"
+) -> str:
+    """What becomes of plain cross-entropy where a brand is foretold by its probability alone."""
+    names = [run for run in loss_runs(runs) if runs.set_index("run").at[run, "loss"] == "bce"]
+    cells = grid(assessment, "item")
+    if not names or rule_name not in cells or sizing not in cells or names[0] not in cells.index:
+        return ""
+    alone, sized = (percent(cells.at[names[0], name]) for name in (rule_name, sizing))
+    return (
+        f"Without a rule of size, every brand foretold that has a probability above the threshold, "
+        f"“{names[0]}” (plain cross-entropy) has a median F1 of {alone} % per brand; the same "
+        f"scores under {rule(sizing)} have {sized} %."
+    )
 
 
 def empty_words(parameters: dict[str, str], who: str, what: tuple[str, str, str, str]) -> list[str]:

@@ -19,6 +19,7 @@ class MainEffects:
         together: Share that is left: a loss does better with one rule than with another.
         loss_range: Best minus worst mean of a loss over the rules.
         sizing_range: Best minus worst mean of a rule over the losses.
+        left_out: Columns in which every row is 0.
     """
 
     figure: str
@@ -27,6 +28,7 @@ class MainEffects:
     together: float
     loss_range: float
     sizing_range: float
+    left_out: tuple[str, ...] = ()
 
 
 def loss_runs(runs: pd.DataFrame) -> list[str]:
@@ -35,13 +37,14 @@ def loss_runs(runs: pd.DataFrame) -> list[str]:
     chosen = runs[(runs["model"] == "varemb_v2") & plain & runs["epsilon"].isna()]
     if chosen.empty:
         return []
-    recipe = chosen["parameters"].map(_all_but_the_loss)
+    recipe = chosen["parameters"].map(lambda parameters: all_but(parameters, "loss"))
     return list(chosen.loc[recipe == recipe.mode()[0], "run"].astype(str))
 
 
-def _all_but_the_loss(parameters: str) -> str:
+def all_but(parameters: str, *names: str) -> str:
+    """What a run was made with, as JSON, without these settings."""
     settings = json.loads(parameters)
-    return json.dumps({name: settings[name] for name in sorted(settings) if name != "loss"})
+    return json.dumps({name: settings[name] for name in sorted(settings) if name not in names})
 
 
 def grid(assessment: pd.DataFrame, level: str, figure: str = "f1_median") -> pd.DataFrame:
@@ -53,10 +56,13 @@ def grid(assessment: pd.DataFrame, level: str, figure: str = "f1_median") -> pd.
 def main_effects(cells: pd.DataFrame, figure: str) -> MainEffects | None:
     """Split the spread of a grid without gaps into losses, rules of size and what is left.
 
-    Two-way analysis of variance with one figure per cell. None where there are fewer than two
-    rows or columns, or nothing that differs.
+    Two-way analysis of variance with one figure per cell. A column of zeros takes no part: where a
+    rule hits nobody whatever the loss, how low that lies says nothing of either. None where there
+    are fewer than two rows or columns, or nothing that differs.
     """
-    whole = cells.dropna(how="any").astype(float)
+    whole = cells.dropna(axis=1, how="all").dropna(how="any").astype(float)
+    nothing = whole.columns[(whole == 0).all()]
+    whole = whole.drop(columns=nothing)
     if min(whole.shape) < 2:
         return None
     centre = whole.to_numpy().mean()
@@ -73,4 +79,5 @@ def main_effects(cells: pd.DataFrame, figure: str) -> MainEffects | None:
         together=max(0.0, 1 - loss - sizing),
         loss_range=float(by_loss.max() - by_loss.min()),
         sizing_range=float(by_sizing.max() - by_sizing.min()),
+        left_out=tuple(str(name) for name in nothing),
     )

@@ -42,6 +42,19 @@ RULES = {
     "f1_cutoff": "F1 cut-off",
     "fixed": "fixed size",
     "precision_floor": "precision floor",
+    "threshold": "probability threshold",
+}
+RULES_SAY = {
+    "prevalence": "as many consumers as buy the brand in a usual period",
+    "expected_count": "as many as the probabilities of these consumers add up to",
+    "f1_cutoff": "as many as promise the best F1",
+    "fixed": "the same share of consumers for every brand",
+    "precision_floor": "as many as possible with enough buyers among them",
+    "threshold": "everyone whose probability is high enough, by itself at least one half",
+}
+ATTACKS = {
+    "loss": "the loss itself",
+    "loss_minus_reference": "the loss beside another model's",
 }
 LEVELS = {
     "user": "User level: per consumer, over brands",
@@ -87,22 +100,32 @@ def with_truth(assessment: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
     return rows if own.empty else pd.concat([rows, own[rows.columns]], ignore_index=True)
 
 
+def is_true(value: object) -> bool:
+    """A yes or no as CSV brings it back, where a column with gaps holds text."""
+    return str(value) == "True"
+
+
 def runs_in_order(names: Sequence[str], runs: pd.DataFrame) -> list[str]:
     """Those runs as the experiment lists them, what it does not list (the truth) last."""
     listed = [run for run in runs["run"].astype(str) if run in set(names)]
     return listed + sorted(set(names) - set(listed))
 
 
+def loss_in_words(label: str) -> str:
+    """What a loss is called before people, with its weights."""
+    name, _, weights = label.partition(", ")
+    return ", ".join(
+        [LOSSES.get(name, name), *([WEIGHTS.get(weights, weights)] if weights else [])]
+    )
+
+
 def describe(run: pd.Series) -> str:
     """What a run is, in words: its model and whatever sets it apart."""
     words = [MODELS.get(run["model"], run["model"])]
     if pd.notna(run["loss"]):
-        name, _, weights = str(run["loss"]).partition(", ")
-        words.append(LOSSES.get(name, name))
-        if weights:
-            words.append(WEIGHTS.get(weights, weights))
+        words.append(loss_in_words(str(run["loss"])))
     if pd.notna(run["resampling"]) and run["resampling"] != "none":
         words.append(RESAMPLING.get(run["resampling"], run["resampling"]))
     if pd.notna(run["epsilon"]):
-        words.append(f"private, ε = {run['epsilon']:.3g}")
+        words.append(f"private, ε\u00a0=\u00a0{run['epsilon']:.3g}")
     return ", ".join(words)

@@ -6,7 +6,7 @@
     brand_runs, brand_training_history, brand_score_…, audiences                           │
                                                                                            v
     brand_experiment, brand_uplift, brand_document, ──────────> [write_brand_report] ─> brand_report
-    brand_list, brand_consumers, brand_snapshots
+    brand_list, brand_consumers, brand_judged_consumers, brand_snapshots
 """
 
 from kedro.pipeline import Node, Pipeline
@@ -26,7 +26,7 @@ _PLOTS = {
 _TOLD = (
     *("brand_snapshots", "brand_list", "brand_consumers", "brand_runs", "brand_assessment"),
     *("brand_experiment", "brand_uplift", "brand_document", "brand_results", "brand_truth"),
-    *("brand_privacy", "brand_audiences"),
+    *("brand_privacy", "brand_audiences", "brand_judged_consumers"),
 )
 
 

@@ -18,9 +18,9 @@ from promo_kedro.types import Figure
 TITLE = "What moves F1 more: the loss or the size of the audience?"
 _MEAN = "f1_mean"
 _NOTE = (
-    "Median F1 (%) on approved brands, consumers never seen in training. Bold: the best run under "
-    "a rule of size.\nAbove the gap: one network with different losses. Below it: everything else. "
-    "Each panel has a colour scale of its own."
+    "Median F1 (%) on approved brands, consumers never seen in training. Bold: the one best run "
+    "under a rule of size.\nAbove the gap: one network with different losses. Below it: everything "
+    "else. Each panel has a colour scale of its own."
 )
 
 
@@ -64,7 +64,7 @@ def _heat_map(axis: Any, percent: np.ndarray, contest: np.ndarray, above: int) -
 
     colours = LinearSegmentedColormap.from_list("paper to blue", ["#f5f7fa", BLUE])
     highest = max(np.nanmax(percent, initial=0.0), 1e-9)
-    best = np.where(np.isnan(percent), -1, percent)[contest].max(axis=0, initial=-1)
+    best = _best(percent, contest)
     for (row, column), value in np.ndenumerate(percent):
         height = row + 0.4 * (0 < above <= row)
         colour = colours(value / highest) if np.isfinite(value) else "white"
@@ -73,12 +73,21 @@ def _heat_map(axis: Any, percent: np.ndarray, contest: np.ndarray, above: int) -
             column, height, f"{value:.1f}" if np.isfinite(value) else "–",
             ha="center", va="center", fontsize=8.5,
             color="white" if np.isfinite(value) and value > 0.6 * highest else INK,
-            fontweight="bold" if value == best[column] > 0 and contest[row] else "normal",
+            fontweight="bold" if row == best[column] else "normal",
         )  # fmt: skip
     axis.set_xlim(-0.5, percent.shape[1] - 0.5)
     axis.set_ylim(len(percent) - 0.5 + 0.4 * (0 < above < len(percent)), -0.5)
     axis.spines[:].set_visible(False)
     axis.tick_params(length=0)
+
+
+def _best(percent: np.ndarray, contest: np.ndarray) -> list[int]:
+    """The row that is alone at the top of each column as printed; -1 where several are equal."""
+    printed = np.round(np.where(np.isfinite(percent) & contest[:, None], percent, -1.0), 1)
+    top = printed.max(axis=0, initial=0.0)
+    leads = printed == top
+    alone = (leads.sum(axis=0) == 1) & (top > 0)
+    return list(np.where(alone, leads.argmax(axis=0), -1))
 
 
 def _cell(column: int, height: float, colour: Any) -> object:

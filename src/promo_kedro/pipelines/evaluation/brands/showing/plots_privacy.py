@@ -6,6 +6,7 @@ import pandas as pd
 
 from promo_kedro.pipelines.evaluation.brands.showing.naming import (
     LEVELS,
+    LOSSES,
     STRATUM_COLOURS,
     runs_in_order,
 )
@@ -28,6 +29,10 @@ _NOTE = (
     "An attack that calls consumers trained on where their loss is low. AUC 0.5: it does no better "
     "than a coin.\nLines: its interval. Dotted: the goal, at most 0.55."
 )
+_COST = (
+    "\nRight: private runs beside the run with the same model and loss. They also learn from the "
+    "latest training period alone, one row per consumer."
+)
 _COLOURS = {"all": INK, **STRATUM_COLOURS}
 _OFFSETS = {"all": 0.24, "head": 0.08, "mid": -0.08, "niche": -0.24}
 
@@ -49,7 +54,8 @@ def plot_brand_privacy(
         return message_figure(TITLE, "No run was attacked.")
     private = runs.dropna(subset=["epsilon"]).sort_values("epsilon")
     width = 13.0 if len(private) else 10.8
-    figure = new_figure(width, 1.9 + 0.42 * max(len(names), 5), TITLE, _NOTE)
+    note = _NOTE + _COST if len(private) else _NOTE
+    figure = new_figure(width, 1.9 + 0.42 * max(len(names), 5), TITLE, note)
     columns = 2 if len(private) else 1
     axes = figure.subplots(1, columns, squeeze=False)[0]
     _attacks(tidy(axes[0]), attacked, names)
@@ -79,20 +85,24 @@ def _attacks(axis: Any, attacked: pd.DataFrame, names: list[str]) -> None:
 
 
 def _curve(axis: Any, private: pd.DataFrame, assessment: pd.DataFrame, runs: pd.DataFrame) -> None:
-    """F1 of private runs over their ε, and the best run of the same model without privacy."""
+    """F1 of private runs over their ε, and the run that differs in being open alone."""
     whole = assessment[assessment["stratum"] == "all"]
-    open_runs = runs[runs["epsilon"].isna() & runs["model"].isin(private["model"])]
+    references = open_runs_like(private, runs)
     for level, colour in zip(LEVELS, (BLUE, ORANGE), strict=True):
-        f1 = whole[whole["level"] == level].set_index("run")["f1_median"]
-        axis.plot(
-            private["epsilon"], 100 * f1.reindex(private["run"]).to_numpy(dtype=float),
-            color=colour, marker="o", markersize=5, linewidth=1.6, label=f"{level} level, private",
-        )  # fmt: skip
-        best = 100 * f1.reindex(open_runs["run"]).max()
-        axis.axhline(
-            best, color=colour, linewidth=1.1, linestyle=":",
-            label=f"{level} level, best without privacy",
-        )  # fmt: skip
+        f1 = 100 * whole[whole["level"] == level].set_index("run")["f1_median"].astype(float)
+        for place, (loss, group) in enumerate(private.groupby("loss", sort=False)):
+            words = LOSSES.get(str(loss).split(", ")[0], str(loss))
+            axis.plot(
+                group["epsilon"], f1.reindex(group["run"]).to_numpy(),
+                color=colour, marker="os^D"[place % 4], markersize=5, linewidth=1.6,
+                label=f"{level} level, private, {words}",
+            )  # fmt: skip
+        for place, run in enumerate(references):
+            axis.axhline(
+                f1.get(run, float("nan")),
+                color=colour, linewidth=1.1, linestyle=(":", "--", "-.")[place % 3],
+                label=f"{level} level, {run}, not private",
+            )  # fmt: skip
     axis.set_xscale("log")
     axis.set_xticks(private["epsilon"], [f"{value:.3g}" for value in private["epsilon"]])
     axis.minorticks_off()
@@ -101,6 +111,15 @@ def _curve(axis: Any, private: pd.DataFrame, assessment: pd.DataFrame, runs: pd.
     axis.set_xlabel("ε: smaller is more private (logarithmic)")
     axis.set_ylabel("median F1 (%)")
     axis.legend(frameon=False, fontsize=8.5, labelcolor=INK)
+
+
+def open_runs_like(private: pd.DataFrame, runs: pd.DataFrame) -> list[str]:
+    """Runs without privacy that have the model and the loss of a private one, and no resampling."""
+    kinds = set(zip(private["model"], private["loss"], strict=True))
+    plain = runs["resampling"].isna() | (runs["resampling"] == "none")
+    chosen = runs[runs["epsilon"].isna() & plain]
+    alike = [kind in kinds for kind in zip(chosen["model"], chosen["loss"], strict=True)]
+    return list(chosen.loc[alike, "run"].astype(str))
 
 
 def _handle(stratum: str) -> object:

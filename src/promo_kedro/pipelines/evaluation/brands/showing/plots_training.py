@@ -13,7 +13,7 @@ _NOTE = (
     "Log loss of the probabilities that scores stand for, of validation consumers (solid or as in "
     "the legend) and of those who train, while dropout is at work (faint).\nPrecision, recall and "
     "F1: approved brands' likeliest validation consumers, as many as each brand's prevalence says."
-    "\nDot: the lowest loss, which is kept (a private run keeps its last epoch)."
+    "\nDot: the epoch that is kept: that of the lowest loss, or the last one of a private run."
 )
 _CURVES = {
     "validation_loss": "Log loss (nats per brand)",
@@ -35,6 +35,7 @@ def plot_brand_training(history: pd.DataFrame, runs: pd.DataFrame) -> Figure:
     names = runs_in_order(sorted(set(history["run"].astype(str))), runs)
     if not names:
         return message_figure(TITLE, "No VarEmb run was trained.")
+    private = set(runs.loc[runs["epsilon"].notna(), "run"].astype(str))
     figure, axes = panels(list(_CURVES.values()), TITLE, _NOTE, panel_size=(5.4, 3.1))
     for place, run in enumerate(names):
         look = {
@@ -42,7 +43,7 @@ def plot_brand_training(history: pd.DataFrame, runs: pd.DataFrame) -> Figure:
             "linestyle": _STYLES[place // len(SERIES) % len(_STYLES)],
         }
         epochs = history[history["run"] == run].sort_values("epoch")
-        _lines(axes, epochs.reset_index(drop=True), look)
+        _lines(axes, epochs.reset_index(drop=True), look, run in private)
     for axis in axes.values():
         axis.xaxis.get_major_locator().set_params(integer=True)
         axis.set_xlabel("epoch")
@@ -53,13 +54,13 @@ def plot_brand_training(history: pd.DataFrame, runs: pd.DataFrame) -> Figure:
     return figure
 
 
-def _lines(axes: dict[str, Any], epochs: pd.DataFrame, look: dict[str, Any]) -> None:
-    best = int(epochs["validation_loss"].to_numpy().argmin())
+def _lines(axes: dict[str, Any], epochs: pd.DataFrame, look: dict[str, Any], private: bool) -> None:
+    kept = len(epochs) - 1 if private else int(epochs[_LOSS].to_numpy().argmin())
     for name, title in _CURVES.items():
         axis, values = axes[title], epochs[name] if name == _LOSS else 100 * epochs[name]
         axis.plot(epochs["epoch"], values, linewidth=1.5, **look)
         axis.plot(
-            [epochs["epoch"][best]], [values[best]],
+            [epochs["epoch"][kept]], [values[kept]],
             marker="o", markersize=4.5, color=look["color"],
         )  # fmt: skip
     axes[_CURVES[_LOSS]].plot(

@@ -10,11 +10,15 @@ import pandas as pd
 from promo_kedro.pipelines.evaluation.brands.parameters import BrandAssessmentParameters
 from promo_kedro.pipelines.evaluation.brands.showing import findings
 from promo_kedro.pipelines.evaluation.brands.showing import report_tables as tables
+from promo_kedro.pipelines.evaluation.brands.showing.cautions import cautions
 from promo_kedro.pipelines.evaluation.brands.showing.naming import (
     LEVELS,
     LIMITS,
+    RULES_SAY,
+    SAMPLE,
     TRUTH,
     judged,
+    models_of,
 )
 from promo_kedro.pipelines.evaluation.brands.showing.plots_privacy import GOAL
 
@@ -31,6 +35,7 @@ class Tables:
     brand_snapshots: pd.DataFrame
     brand_list: pd.DataFrame
     brand_consumers: pd.DataFrame
+    brand_judged_consumers: pd.DataFrame
     brand_runs: pd.DataFrame
     brand_assessment: pd.DataFrame
     brand_experiment: pd.DataFrame
@@ -50,6 +55,16 @@ class Tables:
         """Sizes under one rule, on consumers never seen."""
         rows = judged(self.brand_audiences)
         return rows[rows["sizing"] == sizing]
+
+    def rules(self) -> list[str]:
+        """Every rule of size there is, in words."""
+        there = dict.fromkeys(self.brand_assessment["sizing"].astype(str))
+        return [f"{findings.rule(name)}: {RULES_SAY[name]}" for name in RULES_SAY if name in there]
+
+    @property
+    def consumers(self) -> int:
+        """How many consumers judge."""
+        return int((self.brand_judged_consumers["sample"] == SAMPLE).sum())
 
     @property
     def winner(self) -> str:
@@ -84,11 +99,13 @@ def render(told: Tables, parameters: BrandAssessmentParameters, plots: dict[str,
 
 def _sentences(told: Tables, parameters: BrandAssessmentParameters) -> dict[str, Any]:
     main = told.main_rows(parameters.sizing)
+    assessment, models = judged(told.brand_assessment), models_of(told.brand_runs)
     consumers = parameters.empty_for_consumers.model_dump()
     brands = parameters.empty_for_brands.model_dump()
     return {
         "parameters": parameters,
         "rule": findings.rule(parameters.sizing),
+        "rules": told.rules(),
         "winner": told.winner,
         "goal": GOAL,
         "limits": [words for words, _ in LIMITS.values()],
@@ -96,11 +113,19 @@ def _sentences(told: Tables, parameters: BrandAssessmentParameters) -> dict[str,
         "truth_known": bool((told.brand_truth["run"] == TRUTH).any()),
         "private": bool(told.brand_runs["epsilon"].notna().any()),
         "verdict": findings.verdict(told.brand_experiment, parameters.winner_by),
-        "against": findings.against_simpler(told.brand_experiment, parameters.winner_by),
-        "grid_sentences": findings.grid_sentences(judged(told.brand_assessment), told.brand_runs),
-        "warnings": findings.warnings(
+        "against": findings.against_simpler(told.brand_uplift, told.shown, models),
+        "equals": findings.within_chance(told.brand_uplift),
+        "grid_sentences": findings.grid_sentences(assessment, told.brand_runs),
+        "model_sentences": findings.model_sentences(assessment, told.shown),
+        "size_alone": findings.size_alone(
+            assessment, told.shown, models, told.winner, parameters.sizing
+        ),
+        "threshold": findings.threshold_sentence(assessment, told.brand_runs, parameters.sizing),
+        "crossed": findings.crossed_loss(told.brand_experiment),
+        "warnings": cautions(
             told.brand_experiment,
             told.brand_list,
+            told.consumers,
             main,
             told.brand_privacy,
             told.audiences(parameters.sizing),
@@ -119,21 +144,37 @@ def _tables(told: Tables, parameters: BrandAssessmentParameters) -> dict[str, An
         judged(told.brand_assessment), told.brand_runs, told.brand_experiment,
     )  # fmt: skip
     return {
-        "asked": tables.asked(told.brand_snapshots, told.brand_consumers, told.brand_list),
+        "asked": tables.asked(
+            told.brand_snapshots,
+            told.brand_consumers,
+            told.brand_judged_consumers,
+            told.brand_list,
+        ),
         "levels": [
             {
                 "title": title,
-                "rows": tables.level_rows(main, runs, told.brand_truth, level, told.winner),
+                "level": level,
+                "rows": tables.level_rows(
+                    main, runs, told.brand_truth, told.audiences(sizing), level, told.winner
+                ),
                 "document": tables.document_rows(told.brand_document, level),
+                "strata": tables.strata_rows(
+                    assessment[assessment["sizing"] == sizing],
+                    runs,
+                    told.brand_truth,
+                    level,
+                    told.winner,
+                ),
             }
             for level, title in LEVELS.items()
         ],
         "uplift": tables.uplift_rows(told.brand_uplift, told.shown),
-        "strata": tables.strata_rows(assessment, told.brand_truth, told.shown, sizing),
         "resampling": tables.resampling_rows(experiment, told.brand_privacy),
         "privacy": tables.privacy_rows(told.brand_privacy, runs),
-        "audiences": tables.audience_rows(told.brand_audiences, parameters.in_use),
-        "counts": tables.count_rows(main, runs),
+        "audiences": tables.audience_rows(
+            told.brand_audiences, parameters.in_use, parameters.min_group_consumers
+        ),
+        "counts": tables.count_rows(main, runs, parameters.min_group_consumers),
         "runs": tables.run_rows(experiment),
     }
 

@@ -5,8 +5,14 @@ from typing import Any
 
 import pandas as pd
 
-from promo_kedro.pipelines.evaluation.brands.showing.findings import percent, rule
+from promo_kedro.pipelines.evaluation.brands.showing.findings import (
+    percent,
+    points_of_mean,
+    rule,
+)
+from promo_kedro.pipelines.evaluation.brands.showing.main_effects import all_but
 from promo_kedro.pipelines.evaluation.brands.showing.naming import (
+    ATTACKS,
     LEVELS,
     LIMITS,
     MODELS,
@@ -21,10 +27,16 @@ Row = dict[str, Any]
 
 _STRATA = list(STRATUM_COLOURS)
 _UPLIFTS = ("precision_text", "recall_text", "f1_median_text", "f1_harmonic_text")
+STRATA_FIGURES = ("precision", "recall", "f1_median", "f1_mean")
 
 
 def level_rows(
-    main: pd.DataFrame, runs: pd.DataFrame, truth: pd.DataFrame, level: str, winner: str
+    main: pd.DataFrame,
+    runs: pd.DataFrame,
+    truth: pd.DataFrame,
+    audiences: pd.DataFrame,
+    level: str,
+    winner: str,
 ) -> list[Row]:
     """One of the two tables: a row per run as the experiment lists them, then the truth.
 
@@ -32,6 +44,7 @@ def level_rows(
         main: The assessment over all approved brands, under the rule that compares runs.
         runs: ``brand_runs``.
         truth: ``brand_truth``.
+        audiences: ``brand_audiences`` under the same rule, of the sample that judges.
         level: ``user`` or ``item``.
         winner: The best run.
     """
@@ -39,12 +52,22 @@ def level_rows(
     shares = _of_level(truth, level).set_index("run")["share_of_truth"]
     table = [
         _level_row(rows.loc[run["run"]], run["run"], describe(run), shares.get(run["run"]), winner)
+        | {"audiences": _addressed(audiences[audiences["run"] == run["run"]])}
         for _, run in runs.iterrows()
         if run["run"] in rows.index
     ]
     own = _of_level(truth[truth["run"] == TRUTH], level)
     words = "The winner's audience sizes, filled by the true probabilities"
-    return table + [_level_row(row, MODELS[TRUTH], words, None, "") for _, row in own.iterrows()]
+    return table + [
+        _level_row(row, MODELS[TRUTH], words, None, "") | {"audiences": ["–", "–"]}
+        for _, row in own.iterrows()
+    ]
+
+
+def _addressed(audiences: pd.DataFrame) -> list[str]:
+    """Brands that address anybody, and those whose audience was emptied for being too small."""
+    emptied = (audiences["limited_by"] == "smallest_audience").sum()
+    return [f"{(audiences['size'] > 0).sum():,} of {len(audiences):,}", f"{emptied:,}"]
 
 
 def _level_row(row: pd.Series, name: str, note: str, share: Any, winner: str) -> Row:
@@ -92,42 +115,49 @@ def _uplifts(rows: pd.DataFrame) -> list[Row]:
     ordered = ordered.assign(name_place=rows["name"].map(names))
     ordered = ordered.sort_values(["name_place", "place"], kind="stable")
     return [
-        {"name": row["name"], "level": row["level"], "texts": [row[name] for name in _UPLIFTS]}
+        {
+            "name": row["name"],
+            "level": row["level"],
+            "texts": [*(row[name] for name in _UPLIFTS), points_of_mean(row)],
+        }
         for _, row in ordered.iterrows()
     ]
 
 
 def strata_rows(
-    assessment: pd.DataFrame, truth: pd.DataFrame, shown: list[str], sizing: str
+    assessment: pd.DataFrame, runs: pd.DataFrame, truth: pd.DataFrame, level: str, winner: str
 ) -> list[Row]:
-    """Median F1 by popularity at both levels, of the runs shown and of the truth."""
-    rows = assessment[assessment["sizing"] == sizing]
-    rows = pd.concat([rows, truth[truth["run"] == TRUTH].reindex(columns=rows.columns)])
-    cells = rows.set_index(["run", "level", "stratum"])["f1_median"].astype(float)
-    names = [run for run in [*shown, TRUTH] if run in cells.index.get_level_values("run")]
+    """Every run by popularity at one level: precision, recall and both F1 of each stratum.
+
+    Args:
+        assessment: The assessment of the sample that judges, under the rule that compares runs.
+        runs: ``brand_runs``.
+        truth: ``brand_truth``.
+        level: ``user`` or ``item``.
+        winner: The best run.
+    """
+    own = truth[truth["run"] == TRUTH].reindex(columns=assessment.columns)
+    rows = assessment if own.empty else pd.concat([assessment, own])
+    cells = rows[rows["level"] == level].set_index(["run", "stratum"])
+    there = set(cells.index.get_level_values("run"))
     return [
         {
             "name": MODELS[TRUTH] if run == TRUTH else run,
+            "winner": run == winner,
             "cells": [
-                percent(cells.get((run, level, stratum)))
-                for level in LEVELS
-                for stratum in ("all", *_STRATA)
+                percent(cells[figure].get((run, stratum)))
+                for stratum in _STRATA
+                for figure in STRATA_FIGURES
             ],
         }
-        for run in names
+        for run in [*runs["run"].astype(str), TRUTH]
+        if run in there
     ]
 
 
 def resampling_rows(experiment: pd.DataFrame, privacy: pd.DataFrame) -> list[Row]:
-    """Resampled runs, and those that differ from them in nothing else that is told."""
-    plain = experiment["resampling"].isna() | (experiment["resampling"] == "none")
-    kinds = set(zip(experiment["model"][~plain], experiment["loss"][~plain], strict=True))
-    both = pd.Series(
-        list(zip(experiment["model"], experiment["loss"], strict=True)), index=experiment.index
-    )
-    rows = experiment[both.isin(kinds) & experiment["epsilon"].isna()]
-    if plain.all():
-        return []
+    """Resampled runs, and those that differ from them in nothing but that."""
+    rows = experiment[_alike_but_for_resampling(experiment)]
     attacked = privacy[privacy["stratum"] == "all"].set_index("run")["auc"]
     return [
         {
@@ -144,6 +174,20 @@ def resampling_rows(experiment: pd.DataFrame, privacy: pd.DataFrame) -> list[Row
     ]
 
 
+def _alike_but_for_resampling(experiment: pd.DataFrame) -> list[bool]:
+    """Whether each run is resampled, or is the same as one that is: model, loss, network, all."""
+    kinds = [
+        (model, loss if pd.notna(loss) else None, all_but(parameters, "resampling"))
+        for model, loss, parameters in zip(
+            experiment["model"], experiment["loss"], experiment["parameters"], strict=True
+        )
+    ]
+    resampled = experiment["resampling"].notna() & (experiment["resampling"] != "none")
+    wanted = {kind for kind, chosen in zip(kinds, resampled, strict=True) if chosen}
+    opened = experiment["epsilon"].isna()
+    return [kind in wanted and open_ for kind, open_ in zip(kinds, opened, strict=True)]
+
+
 def privacy_rows(privacy: pd.DataFrame, runs: pd.DataFrame) -> list[Row]:
     """The attack on each run, over all brands and by popularity."""
     order = {run: place for place, run in enumerate(runs["run"])}
@@ -157,6 +201,7 @@ def privacy_rows(privacy: pd.DataFrame, runs: pd.DataFrame) -> list[Row]:
             {
                 "name": run,
                 "interval": "–" if whole is None else _interval(whole),
+                "attack": "–" if whole is None else ATTACKS.get(str(whole["attack"]), "–"),
                 "tpr": "–" if whole is None else percent(whole["tpr_at_1_percent_fpr"]),
                 "strata": [
                     written(cells["auc"].get((run, stratum)), "{:.3f}")
@@ -171,8 +216,14 @@ def _interval(row: pd.Series) -> str:
     return f"{written(row['auc_low'], '{:.3f}')} to {written(row['auc_high'], '{:.3f}')}"
 
 
-def audience_rows(audiences: pd.DataFrame, in_use: str) -> list[Row]:
-    """What became of the sizes that each rule wanted, for the run in use."""
+def audience_rows(audiences: pd.DataFrame, in_use: str, smallest: int) -> list[Row]:
+    """What became of the sizes that each rule wanted, for the run in use.
+
+    Args:
+        audiences: ``brand_audiences``.
+        in_use: Whose audiences.
+        smallest: A smallest audience of fewer consumers is not told.
+    """
     rows = audiences[(audiences["sample"] == SAMPLE) & (audiences["run"] == in_use)]
     return [
         {
@@ -181,33 +232,46 @@ def audience_rows(audiences: pd.DataFrame, in_use: str) -> list[Row]:
             "wanted": f"{int(brands['wanted'].sum()):,}",
             "size": f"{int(brands['size'].sum()):,}",
             "limits": [f"{int((brands['limited_by'] == limit).sum()):,}" for limit in LIMITS],
-            "smallest": written(_smallest(brands["size"]), "{:,.0f}"),
+            "smallest": written(_smallest(brands["size"], smallest), "{:,.0f}"),
         }
         for sizing, brands in rows.groupby("sizing", sort=False)
     ]
 
 
-def _smallest(sizes: pd.Series) -> float | None:
-    """The smallest audience that addresses anybody."""
+def _smallest(sizes: pd.Series, least: int) -> float | None:
+    """The smallest audience that addresses anybody; none where it tells of a few."""
     used = sizes[sizes > 0]
-    return None if used.empty else float(used.min())
+    return None if used.empty or used.min() < least else float(used.min())
 
 
-def count_rows(main: pd.DataFrame, runs: pd.DataFrame) -> list[Row]:
-    """How many were scored, and how many had nothing to score."""
+def count_rows(main: pd.DataFrame, runs: pd.DataFrame, smallest: int) -> list[Row]:
+    """How many were scored, and how many had nothing to score.
+
+    Args:
+        main: The assessment over all approved brands, under the rule that compares runs.
+        runs: ``brand_runs``.
+        smallest: Fewer consumers than that, but for none at all, are not counted before people.
+    """
     order = {run: place for place, run in enumerate(runs["run"])}
     rows = main[main["run"].isin(order)]
     places = {"run_place": rows["run"].map(order), "place": rows["level"].map(list(LEVELS).index)}
     rows = rows.assign(**places).sort_values(["run_place", "place"])
-    columns = ("scored", "empty_truth", "empty_prediction", "empty_both")
+    columns = ("scored", "addressed", "empty_truth", "empty_prediction", "empty_both")
     return [
         {
             "name": row["run"],
             "level": row["level"],
-            "counts": [written(row[column], "{:,.0f}") for column in columns],
+            "counts": [
+                _count(row[column], smallest if row["level"] == "user" else 0) for column in columns
+            ],
         }
         for _, row in rows.iterrows()
     ]
+
+
+def _count(count: Any, smallest: int) -> str:
+    few = pd.notna(count) and 0 < count < smallest
+    return written(None if few else count, "{:,.0f}")
 
 
 def run_rows(experiment: pd.DataFrame) -> list[Row]:
@@ -234,7 +298,10 @@ def _compact(parameters: str) -> str:
 
 
 def asked(
-    snapshots: pd.DataFrame, consumers: pd.DataFrame, brand_list: pd.DataFrame
+    snapshots: pd.DataFrame,
+    consumers: pd.DataFrame,
+    judged: pd.DataFrame,
+    brand_list: pd.DataFrame,
 ) -> dict[str, Any]:
     """The period foretold, and how many consumers and brands it is about."""
     test = snapshots[snapshots["use"] == "test"].iloc[0]
@@ -245,7 +312,8 @@ def asked(
         "last_day": test["last_day"],
         "next": None if coming.empty else coming.iloc[0].to_dict(),
         "training_snapshots": int((snapshots["use"] == "train").sum()),
-        "roles": {role: f"{n:,}" for role, n in consumers["role"].value_counts().items()},
+        "training": f"{(consumers['role'] == 'training').sum():,}",
+        "judged": {sample: f"{n:,}" for sample, n in judged["sample"].value_counts().items()},
         "brands": f"{len(brand_list):,}",
         "approved": f"{len(approved):,}",
         "strata": [
