@@ -1,6 +1,7 @@
 # make run    environment, simulated retailer if there is no data, then the whole pipeline
 # make test   environment, then every test
 # make bench  the purchase model against others; BENCH="--seeds 1 --windows 1" for less of it
+#             (the brand experiment has its own: .venv/bin/python benchmarks/brands.py --help)
 #
 # RAW_DIR=folder    read your own tables      DATA_DIR=folder   write results elsewhere
 # ENV=tiny          another configuration     PYTHON=python3.12 another interpreter
