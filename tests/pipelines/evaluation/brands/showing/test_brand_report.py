@@ -203,6 +203,18 @@ def test_the_item_table_says_how_many_audiences_were_emptied(experiment):
     assert "<td>117 of 120</td><td>3</td>" in row
 
 
+def test_the_size_of_a_suppressed_audience_is_not_left_over_from_sums(experiment):
+    rows = experiment.audiences.copy()
+    one = rows["run"].eq("v2_bfc") & rows["sizing"].eq("prevalence") & rows["brand"].eq("Brand 9")
+    rows.loc[one, ["wanted", "size", "limited_by"]] = [7, 0, "smallest_audience"]
+    page = write(experiment, brand_audiences=rows)
+    section = page.split("What became of the sizes")[1].split("</table>")[0]
+    wanted, addressed = re.search(
+        r"<td>120</td><td>([\d,]+)</td><td>([\d,]+)</td>", section
+    ).groups()
+    assert wanted == addressed
+
+
 def test_both_levels_are_told_by_popularity(page, experiment):
     section = page.split("<h2>Popular and niche brands")[1].split("<h2>")[0]
     for level, table in zip(("user", "item"), section.split("<h3>")[1:], strict=True):

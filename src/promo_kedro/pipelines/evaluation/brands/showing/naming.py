@@ -119,6 +119,11 @@ def loss_in_words(label: str) -> str:
     )
 
 
+def epsilon(value: float) -> str:
+    """An ε as it was asked for: training stops a hair short of it."""
+    return f"{value:.1f}".removesuffix(".0") if value > 0.95 else f"{value:.2g}"
+
+
 def describe(run: pd.Series) -> str:
     """What a run is, in words: its model and whatever sets it apart."""
     words = [MODELS.get(run["model"], run["model"])]
@@ -127,5 +132,5 @@ def describe(run: pd.Series) -> str:
     if pd.notna(run["resampling"]) and run["resampling"] != "none":
         words.append(RESAMPLING.get(run["resampling"], run["resampling"]))
     if pd.notna(run["epsilon"]):
-        words.append(f"private, ε\u00a0=\u00a0{run['epsilon']:.3g}")
+        words.append(f"private, ε\u00a0=\u00a0{epsilon(run['epsilon'])}")
     return ", ".join(words)

@@ -8,6 +8,7 @@ from promo_kedro.pipelines.evaluation.brands.showing.naming import (
     LEVELS,
     LOSSES,
     STRATUM_COLOURS,
+    epsilon,
     runs_in_order,
 )
 from promo_kedro.pipelines.evaluation.plot_style import (
@@ -26,8 +27,8 @@ from promo_kedro.types import Figure
 TITLE = "Do the models give away who they were trained on?"
 GOAL = 0.55  # AUC of the attack
 _NOTE = (
-    "An attack that calls consumers trained on where their loss is low. AUC 0.5: it does no better "
-    "than a coin.\nLines: its interval. Dotted: the goal, at most 0.55."
+    "Attacks that call consumers trained on where their loss is low; the stronger of two. AUC 0.5: "
+    "it does no better than a coin.\nLines: its interval. Dotted: the goal, at most 0.55."
 )
 _COST = (
     "\nRight: private runs beside the run with the same model and loss. They also learn from the "
@@ -104,7 +105,7 @@ def _curve(axis: Any, private: pd.DataFrame, assessment: pd.DataFrame, runs: pd.
                 label=f"{level} level, {run}, not private",
             )  # fmt: skip
     axis.set_xscale("log")
-    axis.set_xticks(private["epsilon"], [f"{value:.3g}" for value in private["epsilon"]])
+    axis.set_xticks(private["epsilon"], list(map(epsilon, private["epsilon"])))
     axis.minorticks_off()
     axis.set_ylim(bottom=0)
     axis.set_title("What privacy costs", loc="left", fontsize=10.5, fontweight="bold", color=INK)

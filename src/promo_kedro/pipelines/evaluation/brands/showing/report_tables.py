@@ -229,13 +229,18 @@ def audience_rows(audiences: pd.DataFrame, in_use: str, smallest: int) -> list[R
         {
             "rule": rule(str(sizing)),
             "brands": f"{len(brands):,}",
-            "wanted": f"{int(brands['wanted'].sum()):,}",
+            "wanted": f"{int(_wanted(brands).sum()):,}",
             "size": f"{int(brands['size'].sum()):,}",
             "limits": [f"{int((brands['limited_by'] == limit).sum()):,}" for limit in LIMITS],
             "smallest": written(_smallest(brands["size"], smallest), "{:,.0f}"),
         }
         for sizing, brands in rows.groupby("sizing", sort=False)
     ]
+
+
+def _wanted(brands: pd.DataFrame) -> pd.Series:
+    """Not of suppressed audiences: a single one would be what is left of the sums."""
+    return brands.loc[brands["limited_by"] != "smallest_audience", "wanted"]
 
 
 def _smallest(sizes: pd.Series, least: int) -> float | None:
