@@ -69,7 +69,7 @@ def test_saved_models_address_the_next_period_of_newer_data(retailer):
     pd.concat([lines, later]).to_csv(raw / "customer_transaction_data.csv.gz", index=False)
 
     output = retailer.run("--pipeline=brand_scoring", "--params=raw_dir=newer_raw,data_dir=newer")
-    assert "brand_models were made from other raw data" in output
+    assert "Made from other raw data, and used as they are: brand_list, brand_models" in output
     assert "epoch" not in output
     old = retailer.table("brand_audience_members")
     new = retailer.table("brand_audience_members", "newer")
@@ -81,7 +81,7 @@ def test_saved_models_address_the_next_period_of_newer_data(retailer):
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
-        ("approved_brands", "brand\n", "lists no brand"),
+        ("approved_brands", "brand\n", "names no brand"),
         ("approved_brands", "brand\nnobody\n", "nobody"),
         ("brand_weights", "brand,weight\n1,-2\n", "brand_weights"),
     ],

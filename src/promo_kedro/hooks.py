@@ -23,6 +23,7 @@ FOLDERS = ("raw_dir", "data_dir")
 # Trained once, asked again about newer data: where only the coming period is scored, what they
 # were trained on is told, not refused.
 LASTING = ("brand_models", "brand_list")
+BRANDS = "brands"
 JUDGES_MODELS = "brand_scored_pairs"
 
 
@@ -106,9 +107,9 @@ class Provenance:
 
     def _tell_of_older(self, names: list[str]) -> None:
         recorded = self._recorded()
-        for name in names:
-            if recorded.get(name) != self._raw_data_hash:
-                logger.warning("%s were made from other raw data than this run's.", name)
+        older = [name for name in names if recorded.get(name) != self._raw_data_hash]
+        if older:
+            logger.info("Made from other raw data, and used as they are: %s", ", ".join(older))
 
     def _refuse_strangers(self, names: list[str]) -> None:
         recorded = self._recorded()
@@ -167,8 +168,8 @@ def _refuse_missing(inputs: list[str], catalog: DataCatalog) -> None:
     made = [name for name in missing if name in _makers()]
     if made:
         raise MissingRunError(
-            f"{', '.join(made)}: not made yet; run {_commands_for(made)} first "
-            "(`kedro run` makes everything)."
+            f"{', '.join(made)}: not made yet; run {_commands_for(made)} first"
+            f"{_or_everything(made)}."
         )
     for name in missing:
         _load(name, catalog)
@@ -202,9 +203,17 @@ def _makers() -> dict[str, str]:
 
 def _commands_for(names: list[str]) -> str:
     makers = _makers()
+    if BRANDS in {makers[name] for name in names}:
+        # It contains the parts of the flow that it rests on.
+        return f"`kedro run --pipeline={BRANDS}`"
     # The first missing piece of the flow makes what the later ones need.
     first = min((makers[name] for name in names), key=list(dict.fromkeys(makers.values())).index)
     return f"`kedro run --pipeline={first}`"
+
+
+def _or_everything(names: list[str]) -> str:
+    apart = BRANDS in {_makers()[name] for name in names}
+    return "" if apart else " (`kedro run` makes everything)"
 
 
 def _parameters_of(pipeline: Pipeline) -> set[str]:

@@ -14,9 +14,14 @@ import torch
 from brand_tables import BRANDS, SNAPSHOT, brand_list, favourites
 
 from promo_kedro.datasets.checkpoints import Checkpoint, Checkpoints
+from promo_kedro.errors import InputError
+from promo_kedro.pipelines.modelling.brands.bau import fit_bau
 from promo_kedro.pipelines.modelling.brands.classroom import BrandTables, Classroom, furnish
 from promo_kedro.pipelines.modelling.brands.experiment import train_experiment
-from promo_kedro.pipelines.modelling.brands.parameters import BrandModellingParameters
+from promo_kedro.pipelines.modelling.brands.parameters import (
+    BauParameters,
+    BrandModellingParameters,
+)
 from promo_kedro.pipelines.modelling.brands.records import (
     reader_of,
     runs_and_history,
@@ -70,7 +75,9 @@ def frames_of(consumers: int = CONSUMERS) -> Frames:
         **frames,
         "brand_list": listed,
         "brand_consumers": pd.DataFrame({"customer_id": ids, "role": role}),
-        "brand_snapshots": pd.DataFrame({"snapshot": snapshots, "use": ["train", "train", "test"]}),
+        "brand_snapshots": pd.DataFrame(
+            {"snapshot": snapshots, "use": ["train", "train", "test"], "history_from": 0}
+        ),
     }
 
 
@@ -304,10 +311,15 @@ def test_runs_are_found_again_among_the_models(
     frames: Frames, kept: tuple[Path, dict[str, Any]]
 ) -> None:
     classroom = classroom_of(frames)
-    saved = with_reader(kept[1], classroom.encoder, classroom.brand_list)
+    brands, snapshots = classroom.brand_list, frames["brand_snapshots"]
+    saved = with_reader(kept[1], classroom.encoder, brands, snapshots)
     shuffled = dict(sorted(saved.items(), reverse=True))
     assert list(runs_of(shuffled)) == ["bau", "v2"]
-    assert reader_of(shuffled, classroom.brand_list) == classroom.encoder
+    assert reader_of(shuffled, brands, snapshots) == classroom.encoder
+    with pytest.raises(InputError, match="foretell 14 days at a time.*asks for 28"):
+        reader_of(shuffled, brands, snapshots.assign(last_day="2026-01-28"))
+    with pytest.raises(InputError, match="brand_list is another"):
+        reader_of(shuffled, brands.iloc[::-1], snapshots)
     for model in runs_of(shuffled).values():
         logit = run_from_saved(model).logit(classroom.validation)
         assert logit.shape == (CONSUMERS // 4, BRANDS)
@@ -344,6 +356,18 @@ def test_where_purchases_are_pure_chance_nothing_beats_the_prevalence(tmp_path: 
         likeliest = np.argsort(-chance, axis=0)[:60]
         hits = np.take_along_axis(bought, likeliest, axis=0).mean()
         assert abs(hits - share.mean()) < 3 * np.sqrt(share.mean() / (60 * BRANDS)), name
+
+
+def test_shares_of_steps_count_no_step_that_was_not_read(frames: Frames) -> None:
+    """Of 18 steps as a consumer 10 are looked back on, in 9 of which the favourite was bought."""
+    snapshots = frames["brand_snapshots"]
+    short = frames | {"brand_snapshots": snapshots.assign(history_from=snapshots["snapshot"] - 10)}
+    assert classroom_of(frames).training.tenure.max() == 18
+    classroom = classroom_of(short)
+    assert classroom.training.tenure.unique().tolist() == [0, 10]
+    settings = BauParameters(own_steps=1e-6)
+    bau = fit_bau(classroom.training, classroom.brand_list, classroom.encoder, settings)
+    assert float(bau.scores(classroom.training).sigmoid().max()) == pytest.approx(0.9, abs=1e-4)
 
 
 def test_no_one_else_is_read(frames: Frames) -> None:

@@ -111,6 +111,36 @@ def _with_enough_buyers(brands: pd.DataFrame, min_buyers: int) -> pd.Series:
     return enough
 
 
+def approve_anew(brand_list: pd.DataFrame, approved: list[str] | None) -> pd.DataFrame:
+    """Approve other brands of a list that models were trained with.
+
+    Args:
+        brand_list: As in training; its order and all else stay.
+        approved: The retailer's own list as it is now; None: approved as in training.
+
+    Returns:
+        The columns of ``BrandList``.
+    """
+    if approved is None:
+        return brand_list
+    now = brand_list["brand"].isin(approved)
+    if (now != brand_list["approved"]).any():
+        logger.info(
+            "approved_brands: %s of the models are approved now, %s at their training",
+            counted(int(now.sum()), "brand"),
+            f"{int(brand_list['approved'].sum()):,}",
+        )
+    unknown = sorted(set(approved) - set(brand_list["brand"]))
+    if unknown:
+        logger.warning(
+            "approved_brands: %s unknown to the saved models, such as %r, get no audience until "
+            "models are trained again",
+            counted(len(unknown), "brand"),
+            unknown[0],
+        )
+    return brand_list.assign(approved=now)
+
+
 def _report(brands: pd.DataFrame, known: set[str], rows: int) -> None:
     approved = brands[brands["approved"]]
     strata = approved["stratum"].value_counts()

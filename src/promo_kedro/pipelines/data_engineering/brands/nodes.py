@@ -83,6 +83,21 @@ def make_brand_purchases(
     return kept
 
 
+def approve_next_brands(
+    brand_list: DataFrame, items: Table, approved_brands: Table | None
+) -> DataFrame:
+    """Approve brands for the coming period by the list as it is now; without one, as in training.
+
+    Raises:
+        InputError: When the retailer's list cannot be used.
+    """
+    from promo_kedro.pipelines.data_engineering.brands.allowlist import approved_by_name
+    from promo_kedro.pipelines.data_engineering.brands.brand_list import approve_anew
+
+    sold = items.select("brand").distinct().to_pyarrow()["brand"].to_pylist()
+    return approve_anew(brand_list, approved_by_name(approved_brands, sold))
+
+
 def list_brands(
     brand_features: Table,
     brand_history: Table,

@@ -46,7 +46,7 @@ class BrandDataParameters(Parameters):
     horizon_steps: int = Field(default=1, ge=1)
     training_snapshots: int = Field(default=12, ge=1)
     min_history_steps: int = Field(default=6, ge=1)
-    history_steps: int = Field(default=52, ge=1)
+    history_steps: int = Field(default=52, ge=1, le=52)
     quarter_steps: int = Field(default=6, ge=1)
     recent_steps: int = Field(default=2, ge=1)
     roles: RoleShares = RoleShares()

@@ -14,6 +14,8 @@
                                from a snapshot on                      ▲
                                                   approved_brands ─────┘
                                                   (the retailer's, if any)
+
+    brand_list, approved_brands ──► brand_next_list: as the retailer approves brands now
 """
 
 from kedro.pipeline import Node, Pipeline
@@ -71,6 +73,13 @@ def create_brand_pipeline() -> Pipeline:
                 ],
                 "brand_list",
                 name="list_brands",
+            ),
+            Node(
+                nodes.approve_next_brands,
+                ["brand_list", "items", "approved_brands"],
+                "brand_next_list",
+                name="approve_next_brands",
+                tags="brand_scoring",
             ),
         ],
         tags="brands",

@@ -37,7 +37,9 @@ def train_brand_models(
     models = train_experiment(
         classroom, parameters, seed, raw_manifest["raw_data_hash"], brand_checkpoints
     )
-    return with_reader(models, classroom.encoder, tables["brand_list"]), *runs_and_history(models)
+    return with_reader(
+        models, classroom.encoder, tables["brand_list"], tables["brand_snapshots"]
+    ), *runs_and_history(models)
 
 
 def score_brands(
@@ -67,7 +69,7 @@ def score_next_brands(
     brand_models: dict[str, Any],
     brand_features: Table,
     brand_history: Table,
-    brand_list: DataFrame,
+    brand_next_list: DataFrame,
     brand_snapshots: DataFrame,
     parameters: BrandModellingParameters,
 ) -> tuple[Parts, DataFrame, DataFrame]:
@@ -77,7 +79,7 @@ def score_next_brands(
         ``brand_next_pairs``, ``brand_next_totals``, ``brand_next_histograms``.
 
     Raises:
-        InputError: The run in use was not trained.
+        InputError: The run in use was not trained, or it was trained to foretell other periods.
     """
     from promo_kedro.pipelines.modelling.brands.samples import score_next
 
@@ -85,7 +87,7 @@ def score_next_brands(
         brand_models,
         brand_features,
         brand_history,
-        brand_list,
+        brand_next_list,
         brand_snapshots,
         parameters,
     )
@@ -97,9 +99,9 @@ def measure_brand_membership(
     """Compare the losses of those who trained with those of consumers never seen.
 
     Returns:
-        ``brand_membership``: losses per run and stratum, without ids.
+        ``brand_membership``: losses per run and stratum, without ids; and minus the reference's.
     """
     from promo_kedro.pipelines.modelling.brands.classroom import BrandTables
-    from promo_kedro.pipelines.modelling.brands.samples import membership_of_runs
+    from promo_kedro.pipelines.modelling.brands.membership_of_runs import membership_of_runs
 
     return membership_of_runs(brand_models, BrandTables(**tables), parameters.membership, seed)

@@ -55,7 +55,7 @@ def create_brand_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.score_next_brands,
-                ["brand_models", *_KNOWN, "brand_list", "brand_snapshots", _PARAMETERS],
+                ["brand_models", *_KNOWN, "brand_next_list", "brand_snapshots", _PARAMETERS],
                 ["brand_next_pairs", "brand_next_totals", "brand_next_histograms"],
                 name="score_next_brands",
                 tags="brand_scoring",

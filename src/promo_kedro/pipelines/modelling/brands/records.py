@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -17,9 +18,15 @@ EPOCH = [
 ]
 
 
-def with_reader(models: dict[str, Any], encoder: Encoder, brand_list: DataFrame) -> dict[str, Any]:
+def with_reader(
+    models: dict[str, Any], encoder: Encoder, brand_list: DataFrame, brand_snapshots: DataFrame
+) -> dict[str, Any]:
     """The models, and beside them what reads features as they were read in training."""
-    card = {"encoder": encoder.to_card(), "brands": brand_list["brand"].tolist()}
+    card = {
+        "encoder": encoder.to_card(),
+        "brands": brand_list["brand"].tolist(),
+        "days_foretold": days_foretold(brand_snapshots),
+    }
     marker = {"brands": np.array([len(brand_list)])}
     return {
         **{f"run={name}": model for name, model in models.items()},
@@ -27,11 +34,14 @@ def with_reader(models: dict[str, Any], encoder: Encoder, brand_list: DataFrame)
     }
 
 
-def reader_of(brand_models: dict[str, Any], brand_list: DataFrame) -> Encoder:
+def reader_of(
+    brand_models: dict[str, Any], brand_list: DataFrame, brand_snapshots: DataFrame
+) -> Encoder:
     """The encoder that the models were trained with.
 
     Raises:
-        InputError: The list of brands is another than at training.
+        InputError: The list of brands, or the length of the period foretold, is another than at
+            training.
     """
     card = brand_models[READER]["card"]
     if card["brands"] != brand_list["brand"].tolist():
@@ -39,7 +49,21 @@ def reader_of(brand_models: dict[str, Any], brand_list: DataFrame) -> Encoder:
             "brand_list is another than the one that brand_models were trained with: train again "
             "with `kedro run --pipeline=brands`."
         )
+    days = days_foretold(brand_snapshots)
+    if card["days_foretold"] != days:
+        raise InputError(
+            f"brand_models foretell {card['days_foretold']} days at a time, and "
+            f"brand_data.horizon_steps asks for {days}: train again with "
+            "`kedro run --pipeline=brands`, or set horizon_steps back."
+        )
     return Encoder.from_card(card["encoder"])
+
+
+def days_foretold(brand_snapshots: DataFrame) -> int:
+    """How many days lie in the period that a snapshot foretells."""
+    snapshot = brand_snapshots.iloc[-1]
+    first, last = (date.fromisoformat(snapshot[name]) for name in ("first_day", "last_day"))
+    return (last - first).days + 1
 
 
 def runs_of(brand_models: dict[str, Any]) -> dict[str, dict[str, Any]]:

@@ -11,10 +11,8 @@ import numpy as np
 from promo_kedro.errors import InputError
 from promo_kedro.pipelines.modelling.brands.classroom import BrandTables
 from promo_kedro.pipelines.modelling.brands.kept_scores import KeptScores
-from promo_kedro.pipelines.modelling.brands.membership import membership_losses
 from promo_kedro.pipelines.modelling.brands.parameters import (
     BrandModellingParameters,
-    MembershipParameters,
     ScoringParameters,
 )
 from promo_kedro.pipelines.modelling.brands.reading import stream_inputs
@@ -22,7 +20,6 @@ from promo_kedro.pipelines.modelling.brands.records import reader_of, runs_of
 from promo_kedro.pipelines.modelling.brands.scoring import Scored, score
 from promo_kedro.pipelines.modelling.brands.trained_run import run_from_saved
 from promo_kedro.pipelines.modelling.brands.variables import Encoder
-from promo_kedro.pipelines.modelling.seeds import seed_for
 from promo_kedro.types import Array, DataFrame, Table
 
 Parts = Iterable[tuple[dict[str, str], DataFrame]]
@@ -36,7 +33,7 @@ def score_samples(
     Returns:
         Pairs, for a dataset to ask for one by one; totals, histograms and a sample of the scores.
     """
-    encoder = reader_of(brand_models, tables.brand_list)
+    encoder = reader_of(brand_models, tables.brand_list, tables.brand_snapshots)
     (test,) = tables.snapshots_for("test")
     snapshots = {"validation": tables.latest_training, "out_of_training": test}
     kept = KeptScores(
@@ -100,7 +97,7 @@ def score_next(
         features,
         history,
         None,
-        reader_of(brand_models, brand_list),
+        reader_of(brand_models, brand_list, snapshots),
         snapshot,
         np.sort(everyone.to_numpy()),
         parameters.scoring.consumers_per_chunk,
@@ -117,24 +114,3 @@ def score_next(
     tables = [frame.assign(**names) for frame in (done.totals, done.histograms)]
     totals, histograms = (table[[*names, *table.columns.drop([*names])]] for table in tables)
     return [(names, done.pairs)], totals, histograms
-
-
-def membership_of_runs(
-    brand_models: dict[str, Any], tables: BrandTables, parameters: MembershipParameters, seed: int
-) -> DataFrame:
-    """Losses of those who trained and of those never seen, at the same snapshot, per run."""
-    import pandas as pd
-
-    encoder = reader_of(brand_models, tables.brand_list)
-    members, strangers = (
-        tables.read(encoder, [tables.latest_training], role)
-        for role in ("training", "out_of_training")
-    )
-    losses = []
-    for name, saved in runs_of(brand_models).items():
-        run = run_from_saved(saved)
-        found = membership_losses(
-            run, members, strangers, tables.brand_list, parameters, seed_for(seed, "membership")
-        )
-        losses.append(found.assign(run=name))
-    return pd.concat(losses, ignore_index=True)[["run", "stratum", "member", "loss"]]

@@ -48,7 +48,7 @@ def create_brand_pipeline() -> Pipeline:
                 inputs=[
                     "brand_next_pairs",
                     "brand_next_totals",
-                    "brand_list",
+                    "brand_next_list",
                     "params:brand_sizing",
                 ],
                 outputs=["brand_next_audiences", "brand_next_selections"],
