@@ -198,6 +198,25 @@ def test_counts_add_up(world, assessed):
     assert counts["hits"].to_list() == hits.tolist()
 
 
+@pytest.mark.parametrize("level", ["user", "item"])
+def test_the_error_against_the_winner_is_that_of_pairs(world, assessed, level):
+    bought, selected = world
+    winner, other = sorted(RUNS, key=lambda run: run != assessed[1]["winner"])
+    truth, f1 = bought["out_of_training"], {}
+    for run in RUNS:
+        told = selected["out_of_training", run, "prevalence"]
+        both = (truth.T, told.T) if level == "user" else (truth, told)
+        f1[run] = precision_recall_fscore_support(*both, average=None, zero_division=np.nan)[2]
+    scored = np.isfinite(f1[winner]) & np.isfinite(f1[other])
+    difference = f1[winner][scored] - f1[other][scored]
+    rows = pd.DataFrame(assessed[1]["against_winner"]).set_index(["name", "level"])
+    assert len(rows) == 2
+    expected = difference.std(ddof=1) / np.sqrt(scored.sum())
+    # At the user level a few are scored in one run alone.
+    tolerance = 1e-6 if scored.sum() == len(scored) else 0.1
+    assert rows["f1_mean_se"][other, level] == pytest.approx(expected, rel=tolerance)
+
+
 def test_a_table_in_partitions_gives_the_same(tables, parameters, assessed, tmp_path):
     dataset = TableDataset(
         filepath=str(tmp_path / "selections"),

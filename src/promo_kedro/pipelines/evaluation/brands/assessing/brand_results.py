@@ -2,12 +2,11 @@
 
 import pandas as pd
 
-from promo_kedro.pipelines.evaluation.brands.assessing.hiding import shown_strata
+from promo_kedro.pipelines.evaluation.brands.assessing.hiding import hidden_among, shown_strata
 from promo_kedro.pipelines.evaluation.brands.assessing.metrics import Counts, score
 from promo_kedro.pipelines.evaluation.brands.assessing.strata import ALL
 from promo_kedro.pipelines.evaluation.brands.assessing.winner import REPORTED
 from promo_kedro.pipelines.evaluation.brands.parameters import BrandAssessmentParameters
-from promo_kedro.pipelines.evaluation.suppression import small_categories
 
 HIDDEN = "hidden"  # strata without figures
 COLUMNS = [
@@ -25,8 +24,8 @@ def brand_results(
     """Buyers, audience and scores of each approved brand under the main rule of size.
 
     A brand's figures are missing where they would describe too few consumers: buyers, or those
-    addressed by one of the runs shown. Where one brand alone would be hidden the next smallest
-    hides as well, for what all brands, and those of a stratum, add up to is told elsewhere.
+    addressed by one of the runs shown. The next smallest hides with them, for what all brands, and
+    those of a stratum, add up to is told elsewhere.
 
     Args:
         counts: ``brand_counts``.
@@ -73,14 +72,9 @@ def _small_brands(rows: pd.DataFrame, told: set[tuple[str, str]], min_consumers:
     by_brand = smallest.groupby(rows["brand"]).min()
     # All brands, those of each stratum told of, and those of the others together: whatever is
     # told of several brands at once, for a single hidden one to be subtracted from.
-    windows = {(ALL, brand, ALL) for brand in by_brand.index} | {
-        (run, brand, stratum if (run, stratum) in told else HIDDEN)
-        for run, brand, stratum in zip(rows["run"], rows["brand"], rows["stratum"], strict=True)
-    }
-    return small_categories(
-        [
-            {"window": (run, part), "category": brand, "consumers": by_brand[brand]}
-            for run, brand, part in windows
-        ],
-        min_consumers,
-    )
+    windows: dict[tuple[str, str], dict[str, float]] = {}
+    for run, brand, stratum in zip(rows["run"], rows["brand"], rows["stratum"], strict=True):
+        part = stratum if (run, stratum) in told else HIDDEN
+        for window in ((run, ALL), (run, part)):
+            windows.setdefault(window, {})[brand] = by_brand[brand]
+    return hidden_among(list(windows.values()), min_consumers)

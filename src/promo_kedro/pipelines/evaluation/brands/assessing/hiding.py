@@ -4,6 +4,8 @@ Nor anything that would give it back when subtracted from what is shown: all bra
 their strata together, and the consumers of a sample are those who bought and those who did not.
 """
 
+from typing import Any
+
 import pandas as pd
 
 from promo_kedro.pipelines.evaluation.brands.assessing.strata import ALL
@@ -24,9 +26,9 @@ def hide_small_groups(
     """The table for people, without figures of fewer consumers than ``min_group_consumers``.
 
     A stratum is hidden at both levels when fewer bought its brands, or were addressed with them:
-    what is said of brands is said of their consumers as well. Where the hidden strata are fewer
-    consumers even together, the smallest of the others hides with them. Counts of consumers are
-    missing when they, or their counterpart, are few but not none.
+    what is said of brands is said of their consumers as well. The smallest of the other strata
+    hides with it. Counts of consumers are missing when they, or their counterpart, are few but not
+    none.
     """
     few, empty = parameters.min_group_consumers, parameters.empty_for_consumers
     table = assessment.reset_index(drop=True).astype(dict.fromkeys(COUNTS, "Int64"))
@@ -41,6 +43,29 @@ def hide_small_groups(
     few_addressed = users.index[_is_few(users["addressed"], few)]
     blank.loc[few_addressed, OF_PRECISION] = True
     return table.assign(**{name: table[name].mask(blank[name]) for name in figures})
+
+
+def hidden_among(windows: list[dict[Any, float]], few: int) -> set[Any]:
+    """Names that hide: those of few consumers, and another one that covers them.
+
+    Args:
+        windows: Consumers by name; what the names of a window add up to is told.
+        few: Fewer consumers than this are too few.
+
+    Returns:
+        Names such that the hidden ones of a window are enough consumers together, or all of it.
+    """
+    hidden = {name for sizes in windows for name, size in sizes.items() if not size >= few}
+    while bare := [sizes for sizes in windows if _uncovered(sizes, hidden, few)]:
+        sizes = bare[0]
+        hidden.add(min(set(sizes) - hidden, key=lambda name: (sizes[name], name)))
+    return hidden
+
+
+def _uncovered(sizes: dict[Any, float], hidden: set[Any], few: int) -> bool:
+    """Whether somebody's figures hide alone: several small groups may be the same consumers."""
+    largest = max((sizes[name] for name in hidden & set(sizes)), default=0)
+    return 0 < largest < few and bool(set(sizes) - hidden)
 
 
 def shown_strata(assessment: pd.DataFrame) -> set[tuple[str, str]]:
@@ -75,9 +100,7 @@ def _shown(cells: pd.DataFrame, few: int) -> pd.Series:
     behind = bought.where(sent == 0, pd.concat([bought, sent], axis=1).min(axis=1))
     cells = cells.assign(behind=behind, shown=behind >= few)
     for _, group in cells[cells["stratum"] != ALL].groupby(GROUP, sort=False):
-        hidden, others = group[~group["shown"]], group[group["shown"]]
-        if 0 < hidden["behind"].sum() < few and len(others):
-            cells.loc[others["behind"].idxmin(), "shown"] = False
+        cells.loc[list(hidden_among([group["behind"].to_dict()], few)), "shown"] = False
     return cells.set_index([*GROUP, "stratum"])["shown"]
 
 
@@ -95,7 +118,7 @@ def _few_counted(cells: pd.DataFrame, empty: EmptyParameters, few: int) -> dict[
         for half in halves:
             if len(held & set(half)) == 1:
                 missing = missing | _is_few(cells[half[0]], few) | _is_few(cells[half[1]], few)
-        if held == set(halves[0]):
+        if "reached" in held and not held & set(halves[1]):
             missing = missing | _is_few(cells["wrong"] + cells["neither"], few)
         telling[name] = missing
     return telling

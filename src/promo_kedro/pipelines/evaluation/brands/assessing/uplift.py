@@ -49,10 +49,8 @@ def uplift_over_runs(
     error = (100 * table["f1_mean_se"]).where(points.notna())
     # Equal figures of everyone differ by 0 with an error of 0: chance, not a finding.
     within = (points.abs() < CERTAIN * error) | (points == 0)
-    table["f1_mean_se"], table["within_chance"] = (
-        error,
-        within.astype("boolean").where(error.notna()),
-    )
+    within = within.astype("boolean").where(error.notna())
+    table = table.assign(f1_mean_se=error, within_chance=within)
     return table.assign(source=OURS, basis=MEASURED)[COLUMNS]
 
 
@@ -83,7 +81,8 @@ def uplift(rows: pd.DataFrame, winner: str) -> pd.DataFrame:
         table[f"{figure}_text"] = [
             uplift_text(*both) for both in zip(100 * points[figure], percent[figure], strict=True)
         ]
-    return table.assign(f1_mean_se=np.nan, within_chance=None, basis="")[COLUMNS]
+    unknown = pd.Series(pd.NA, index=table.index, dtype="boolean")
+    return table.assign(f1_mean_se=np.nan, within_chance=unknown, basis="")[COLUMNS]
 
 
 def uplift_text(points: float, percent: float) -> str:
