@@ -54,23 +54,35 @@ class LossParameters(Parameters):
 
 
 class PrivateParameters(Parameters):
-    """Differentially private training (DP-SGD); needs the extra ``privacy``."""
+    """Differentially private training (DP-SGD); needs the extra ``privacy``.
+
+    Noise comes from the system's own source of secrets. ``repeatable`` draws it from the seed
+    instead: then ε holds only towards those who do not know the seed, which stands in the card.
+    """
 
     epsilon: float = Field(gt=0)
     delta: float = Field(default=1e-05, gt=0, lt=1)
     clip: float = Field(default=1.0, gt=0)
     epochs: int = Field(default=10, ge=1)
+    learning_rate: float = Field(default=0.01, gt=0)
+    repeatable: bool = False
 
 
 class RunParameters(Parameters):
-    """One run of the experiment."""
+    """One run of the experiment; a private one always learns from the latest snapshot alone."""
 
     model: ModelName = "varemb_v2"
     loss: LossParameters = LossParameters()
     resampling: Resampling = "none"
+    snapshots: Literal["all", "latest"] = "all"
     network: dict[str, Any] = {}
     training: dict[str, Any] = {}
     private: PrivateParameters | None = None
+
+    @property
+    def learns_from(self) -> Literal["all", "latest"]:
+        """Which training snapshots the run learns from."""
+        return "latest" if self.private else self.snapshots
 
 
 class BauParameters(Parameters):
@@ -144,8 +156,8 @@ class BrandModellingParameters(Parameters):
                 _merged(name, part, getattr(self, part), getattr(run, part))
             if run.private and not run.model.startswith("varemb"):
                 raise ValueError(f"runs.{name}: only VarEmb can be trained privately.")
-            if run.private and run.resampling != "none":
-                raise ValueError(f"runs.{name}: private training takes each consumer once.")
+            if run.private:
+                _refuse_untold_counts(name, run)
         return self
 
     @property
@@ -160,6 +172,22 @@ class BrandModellingParameters(Parameters):
     def training_of(self, name: str) -> BrandTrainingParameters:
         """The training of a run."""
         return _merged(name, "training", self.training, self.experiment[name].training)
+
+
+def _refuse_untold_counts(name: str, run: RunParameters) -> None:
+    """Refuse what would put a consumer in twice, or exact counts of buyers into the model."""
+    if run.resampling != "none":
+        raise ValueError(f"runs.{name}: private training takes each consumer once.")
+    if run.loss.name == "logit_adjusted":
+        raise ValueError(
+            f"runs.{name}: logit_adjusted keeps each brand's exact prevalence in the model, which "
+            "ε does not cover; take another loss."
+        )
+    if run.loss.weights in {"inverse", "effective_number"}:
+        raise ValueError(
+            f"runs.{name}: weights {run.loss.weights!r} are made of exact counts of buyers, which "
+            "ε does not cover; take equal, allowlist or custom."
+        )
 
 
 def _merged(run: str, part: str, common: P, changes: dict[str, Any]) -> P:
