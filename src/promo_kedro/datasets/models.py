@@ -17,7 +17,6 @@ Models = dict[str, dict[str, Any]]
 _WEIGHTS = "weights.safetensors"
 _CARD = "card.json"
 _MANIFEST = "manifest.json"
-_REMEDY = "Train again with `kedro run --pipeline=modelling`."
 
 
 class ModelsDataset(AbstractDataset[Models, Models]):
@@ -26,10 +25,18 @@ class ModelsDataset(AbstractDataset[Models, Models]):
     Each model is ``{"card": JSON-able dict, "tensors": {name: array}}`` under a key such as
     ``window=0/category=Bakery``. Weights are safetensors, which hold no code. A manifest lists
     every model with the SHA-256 of its files, so that a changed, lost or foreign one is refused.
+
+    Args:
+        path: The folder.
+        trained_by: The pipeline that trains them, for errors to name.
+        metadata: For kedro-viz.
     """
 
-    def __init__(self, path: str, metadata: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, path: str, trained_by: str = "modelling", metadata: dict[str, Any] | None = None
+    ) -> None:
         self._folder = Path(path)
+        self._remedy = f"Train again with `kedro run --pipeline={trained_by}`."
         self.metadata = metadata
 
     def load(self) -> Models:
@@ -40,7 +47,7 @@ class ModelsDataset(AbstractDataset[Models, Models]):
             InputError: If a file is missing, foreign or not as it was written.
         """
         if not self._exists():
-            raise MissingRunError(f"{self._folder}: no models were trained yet. {_REMEDY}")
+            raise MissingRunError(f"{self._folder}: no models were trained yet. {self._remedy}")
         manifest = json.loads((self._folder / _MANIFEST).read_text())
         self._refuse_changes(manifest)
         return {key: self._read(self._folder / folder_of(key)) for key in manifest["models"]}
@@ -60,7 +67,7 @@ class ModelsDataset(AbstractDataset[Models, Models]):
         if changed:
             raise InputError(
                 f"{self._folder}: {len(changed)} files were changed, damaged, lost or added since "
-                f"training ({', '.join(changed[:3])}{', …' if changed[3:] else ''}). {_REMEDY}"
+                f"training ({', '.join(changed[:3])}{', …' if changed[3:] else ''}). {self._remedy}"
             )
 
     @staticmethod

@@ -10,6 +10,7 @@ from scipy.optimize import minimize
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
+from promo_kedro.errors import InputError
 from promo_kedro.pipelines.modelling.brands.calibration import (
     BrandCalibration,
     fit_brand_calibration,
@@ -176,3 +177,11 @@ def test_half_a_million_probabilities_take_no_minute():
     start = time.perf_counter()
     fit(true, bought)
     assert time.perf_counter() - start < 10
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_logits_that_are_no_numbers_are_refused(wrong):
+    true, bought = world(consumers=100)
+    true[3, 1] = wrong
+    with pytest.raises(InputError, match=r"logits of 1 of 5 brands.*learning_rate"):
+        fit(true, bought)

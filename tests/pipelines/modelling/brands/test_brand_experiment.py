@@ -76,7 +76,13 @@ def frames_of(consumers: int = CONSUMERS) -> Frames:
         "brand_list": listed,
         "brand_consumers": pd.DataFrame({"customer_id": ids, "role": role}),
         "brand_snapshots": pd.DataFrame(
-            {"snapshot": snapshots, "use": ["train", "train", "test"], "history_from": 0}
+            {
+                "snapshot": snapshots,
+                "use": ["train", "train", "test"],
+                "history_from": 0,
+                "first_day": "2026-01-01",
+                "last_day": "2026-01-14",
+            }
         ),
     }
 
@@ -316,7 +322,7 @@ def test_runs_are_found_again_among_the_models(
     shuffled = dict(sorted(saved.items(), reverse=True))
     assert list(runs_of(shuffled)) == ["bau", "v2"]
     assert reader_of(shuffled, brands, snapshots) == classroom.encoder
-    with pytest.raises(InputError, match="foretell 14 days at a time.*asks for 28"):
+    with pytest.raises(InputError, match=r"foretell 14 days at a time.*asks for 28"):
         reader_of(shuffled, brands, snapshots.assign(last_day="2026-01-28"))
     with pytest.raises(InputError, match="brand_list is another"):
         reader_of(shuffled, brands.iloc[::-1], snapshots)

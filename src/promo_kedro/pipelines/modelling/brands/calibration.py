@@ -13,6 +13,7 @@ import torch
 from scipy.special import expit
 from torch import Tensor
 
+from promo_kedro.errors import InputError
 from promo_kedro.pipelines.modelling.brands.parameters import BrandCalibrationParameters
 from promo_kedro.types import Array
 
@@ -73,7 +74,16 @@ def fit_brand_calibration(
         logit: (n, B) finite logits: the loss's own map and the correction for resampling done.
         bought: (n, B) 0 or 1.
         parameters: min_buyers and smoothing.
+
+    Raises:
+        InputError: A logit is not finite.
     """
+    wrong = int((~torch.isfinite(logit)).any(0).sum())
+    if wrong:
+        raise InputError(
+            f"brands: logits of {wrong} of {logit.shape[1]} brands are not finite, so they cannot "
+            "be calibrated; lower `brand_modelling.training.learning_rate`."
+        )
     brands = logit.shape[1]
     buyers = int(bought.sum())
     fewest = min(buyers, bought.numel() - buyers)

@@ -7,8 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from promo_kedro.pipelines.modelling.brands.inputs import BrandInputs
-from promo_kedro.pipelines.modelling.brands.reading import read_inputs
-from promo_kedro.pipelines.modelling.brands.variables import Encoder, fit_encoder
+from promo_kedro.pipelines.modelling.brands.reading import read_inputs, rows_of
+from promo_kedro.pipelines.modelling.brands.variables import (
+    STEPS_REMEMBERED,
+    Encoder,
+    fit_encoder,
+)
 from promo_kedro.types import Array, DataFrame, Table
 
 
@@ -41,6 +45,13 @@ class BrandTables:
     def latest_training(self) -> int:
         """The snapshot at which consumers validate."""
         return self.snapshots_for("train")[-1]
+
+    @property
+    def history_steps(self) -> int:
+        """How many steps before a snapshot histories reach back, at most."""
+        reach = self.brand_snapshots["snapshot"] - self.brand_snapshots["history_from"]
+        cut_by_the_data = self.brand_snapshots["history_from"] == 0
+        return int(reach[~cut_by_the_data].max()) if not cut_by_the_data.all() else STEPS_REMEMBERED
 
     def customers(self, role: str) -> Array:
         """Ids of the consumers in a role, ascending."""
@@ -84,14 +95,16 @@ def furnish(tables: BrandTables, custom_weights: DataFrame | None) -> Classroom:
     Levels and vocabularies are those of the training consumers at the latest training snapshot.
     """
     latest = tables.latest_training
-    learners = tables.customers("training").tolist()
+    learners = tables.customers("training")
 
     def known(table: Table) -> DataFrame:
-        rows = (table["snapshot"] == latest) & table["customer_id"].isin(learners)
-        return table.filter(rows).to_pandas()
+        return rows_of(table, [latest], learners).to_pandas()
 
     encoder = fit_encoder(
-        known(tables.brand_features), known(tables.brand_history), tables.brand_list
+        known(tables.brand_features),
+        known(tables.brand_history),
+        tables.brand_list,
+        tables.history_steps,
     )
     return Classroom(
         encoder,

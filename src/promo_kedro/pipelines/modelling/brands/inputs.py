@@ -53,7 +53,7 @@ class BrandInputs:
         customer_id: (n,) ids.
         snapshot: (n,) step before which everything below ends.
         variables: (n, V) level of each variable, 0 where it is missing or unknown.
-        tenure: (n,) steps since the first purchase, 0 without history.
+        tenure: (n,) steps since the first purchase, as far back as history is read; 0 without.
         brands: Brands bought.
         categories: Categories bought.
         items: Items bought.

@@ -43,7 +43,7 @@ def read_inputs(
         brand_purchases: None where they are yet to come.
         encoder: Learnt in training.
         snapshots: Which to read.
-        customer_ids: Whom to read; everyone when empty.
+        customer_ids: Whom to read; everyone when None.
 
     Returns:
         Rows sorted by snapshot, then consumer.
@@ -51,7 +51,7 @@ def read_inputs(
     chosen = None if customer_ids is None else np.unique(np.asarray(customer_ids, dtype=np.int64))
 
     def part(table: Table) -> Table:
-        return _part(table, snapshots, chosen)
+        return rows_of(table, snapshots, chosen)
 
     features = part(brand_features).select("snapshot", "customer_id", *ATTRIBUTES, *BEHAVIOUR)
     history = _numbered(part(brand_history), encoder)
@@ -99,7 +99,8 @@ def stream_inputs(
             yield from map(portion.rows, torch.arange(len(portion)).split(consumers_per_chunk))
 
 
-def _part(table: Table, snapshots: list[int], customer_ids: Array | None) -> Table:
+def rows_of(table: Table, snapshots: list[int], customer_ids: Array | None) -> Table:
+    """Return the rows of some snapshots and, unless None, of some consumers, ids ascending."""
     table = table.filter(table.snapshot.isin(snapshots))
     if customer_ids is None:
         return table

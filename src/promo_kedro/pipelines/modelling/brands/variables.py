@@ -56,6 +56,7 @@ class Encoder:
         brands: Brands by position; the brand at position p is p + 1 in histories.
         categories: Categories; the one at i is i + 1.
         items: The items most bought; the one at i is i + 1.
+        history_steps: How far back histories reach.
     """
 
     attributes: dict[str, list[str]]
@@ -63,6 +64,7 @@ class Encoder:
     brands: list[str]
     categories: list[str]
     items: list[str]
+    history_steps: int = STEPS_REMEMBERED
 
     @property
     def variable_sizes(self) -> list[int]:
@@ -93,13 +95,19 @@ class Encoder:
         return cls(**card)
 
 
-def fit_encoder(features: DataFrame, history: DataFrame, brand_list: DataFrame) -> Encoder:
+def fit_encoder(
+    features: DataFrame,
+    history: DataFrame,
+    brand_list: DataFrame,
+    history_steps: int = STEPS_REMEMBERED,
+) -> Encoder:
     """Learn levels, bins and vocabularies from training rows.
 
     Args:
         features: ``brand_features`` of training consumers before training snapshots.
         history: ``brand_history`` of the same.
         brand_list: ``brand_list``; brands keep its positions.
+        history_steps: How many steps before a snapshot ``brand_history`` reaches back.
     """
     names = {kind: part["name"] for kind, part in history.groupby("kind")}
     empty = pd.Series(dtype=str)
@@ -109,6 +117,7 @@ def fit_encoder(features: DataFrame, history: DataFrame, brand_list: DataFrame) 
         brands=brand_list.sort_values("position")["brand"].astype(str).tolist(),
         categories=sorted(names.get("category", empty).unique().tolist()),
         items=_most_bought(names.get("item", empty), MOST_ITEMS),
+        history_steps=history_steps,
     )
 
 
@@ -151,11 +160,13 @@ def encode_numbered(
     }
     levels = [_level(features[name], known) for name, known in encoder.attributes.items()]
     levels += [_bin(features[name], edges) for name, edges in encoder.edges.items()]
+    # Purchases are shares of these steps: before them there is nothing to count.
+    tenure = features["tenure_steps"].clip(upper=encoder.history_steps)
     return BrandInputs(
         customer_id=features["customer_id"].to_numpy(np.int64),
         snapshot=features["snapshot"].to_numpy(np.int64),
         variables=torch.from_numpy(np.stack(levels, axis=1)),
-        tenure=torch.from_numpy(features["tenure_steps"].to_numpy(np.float32, copy=True)),
+        tenure=torch.from_numpy(tenure.to_numpy(np.float32, copy=True)),
         brands=tokens["brand"],
         categories=tokens["category"],
         items=tokens["item"],
