@@ -114,6 +114,19 @@ def test_a_failed_save_leaves_the_former_state(checkpoints, tmp_path, monkeypatc
     assert len(files(tmp_path)) == 1
 
 
+def test_only_states_of_the_same_data_are_kept(checkpoints, tmp_path):
+    checkpoints.part("run=a/model", "old:1").save(STATE)
+    checkpoints.part("run=b/model", "new:1").save(STATE)
+    checkpoints.part("run=b/training", "new:2").save({"epoch": 1})
+    (tmp_path / "checkpoints" / "run=c.safetensors").write_bytes(b"damaged")
+    checkpoints.keep_only("new:")
+    assert {path.parent.name for path in files(tmp_path)} == {"run=b"}
+    assert same(checkpoints.part("run=b/model", "new:1").load(), STATE)
+    checkpoints.part("run=b/training", "new:2").delete()
+    checkpoints.part("run=b/training", "new:2").delete()
+    assert [path.name for path in files(tmp_path)] == ["model.safetensors"]
+
+
 def test_cleared_is_gone(checkpoints, tmp_path):
     checkpoints.clear()
     checkpoints.part(NAME, "a").save({"epoch": 1})

@@ -51,6 +51,10 @@ class Checkpoint:
             return None
         return dict(state)
 
+    def delete(self) -> None:
+        """Remove the state, if there is one."""
+        self.path.unlink(missing_ok=True)
+
     def save(self, state: dict[str, Any]) -> None:
         """Write nested dictionaries, lists, tuples, numbers, texts and tensors."""
         tensors: dict[str, Tensor] = {}
@@ -78,6 +82,16 @@ class Checkpoints:
             fingerprint: What the training depends on.
         """
         return Checkpoint(self._folder / f"{folder_of(name)}.safetensors", fingerprint)
+
+    def keep_only(self, prefix: str) -> None:
+        """Remove states whose fingerprint does not start so, and those that cannot be read.
+
+        What was learnt from older data may know consumers who have left since.
+        """
+        for path in sorted(self._folder.rglob("*.safetensors")):
+            if not _fingerprint(path).startswith(prefix):
+                logger.info("%s belongs to other data and is removed", path)
+                path.unlink()
 
     def clear(self) -> None:
         """Remove the folder: call it once all models are kept."""
@@ -110,6 +124,14 @@ def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
     with safe_open(path, framework="pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         return file.metadata() or {}, tensors
+
+
+def _fingerprint(path: Path) -> str:
+    try:
+        with safe_open(path, framework="pt") as file:
+            return str((file.metadata() or {}).get("fingerprint", ""))
+    except (OSError, SafetensorError):
+        return ""
 
 
 def _hash(text: str, tensors: dict[str, Tensor]) -> str:

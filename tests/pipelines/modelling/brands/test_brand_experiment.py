@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -126,6 +127,9 @@ class Looking(Checkpoints):
         super().__init__(folder)
         self.anew: list[str] = []
 
+    def keep_only(self, prefix: str) -> None:
+        """Leave all as it is, to look again."""
+
     def part(self, name: str, fingerprint: str) -> Any:
         return _Look(self, name, super().part(name, fingerprint))
 
@@ -140,6 +144,9 @@ class _Look:
             self.store.anew.append(self.name.split("/")[0].removeprefix("run="))
         return state or {"card": {"record": {}}, "tensors": {}}
 
+    def delete(self) -> None:
+        pass
+
 
 class Interrupted(Checkpoints):
     """The power goes after so many writes."""
@@ -153,6 +160,7 @@ class Interrupted(Checkpoints):
 
         class Part:
             load = staticmethod(real.load)
+            delete = staticmethod(real.delete)
 
             @staticmethod
             def save(state: dict[str, Any]) -> None:
@@ -304,6 +312,18 @@ def test_other_weights_train_those_runs_anew_that_use_them(frames: Frames, tmp_p
     assert trained_anew(tmp_path, classroom_of(frames, weights), settings=settings) == []
     other = classroom_of(frames, weights.assign(weight=["3"] + ["2"] * (BRANDS - 1)))
     assert trained_anew(tmp_path, other, settings=settings) == ["v2_custom"]
+
+
+def test_nothing_is_kept_of_consumers_who_left(
+    tmp_path: Path, frames: Frames, kept: tuple[Path, dict[str, Any]]
+) -> None:
+    shutil.copytree(kept[0], tmp_path, dirs_exist_ok=True)
+    states = {path.stem for path in tmp_path.rglob("*.safetensors")}
+    assert states == {"model"}
+    changed = frames | {"brand_consumers": frames["brand_consumers"].iloc[1:]}
+    settings = parameters(runs={"bau": {"model": "bau"}}, in_use="bau")
+    train(classroom_of(changed), Checkpoints(tmp_path), settings)
+    assert [path.parent.name for path in tmp_path.rglob("*.safetensors")] == ["run=bau"]
 
 
 def test_another_code_trains_anew(

@@ -14,10 +14,13 @@ from scipy.stats import norm
 from sklearn.metrics import log_loss
 
 from promo_kedro.errors import InputError
+from promo_kedro.pipelines.modelling.brands.classroom import Classroom
 from promo_kedro.pipelines.modelling.brands.inputs import BrandInputs
+from promo_kedro.pipelines.modelling.brands.latest_snapshot import classroom_of
 from promo_kedro.pipelines.modelling.brands.losses import make_loss
 from promo_kedro.pipelines.modelling.brands.padded_varemb import PaddedVarEmb, padded
 from promo_kedro.pipelines.modelling.brands.parameters import (
+    BrandModellingParameters,
     BrandNetworkParameters,
     BrandTrainingParameters,
     LossParameters,
@@ -79,7 +82,8 @@ def loss_of(name="focal"):
 def course_of(network, training=TRAINING, noise=0.0, clip=HUGE_CLIP, rate=1.0, loss=None):
     needs_opacus()
     budget = PrivacyBudget(1.0, noise, rate, 1, 1e-5)
-    return PrivateCourse(network, training, loss or loss_of(), 0.1, budget, clip, 0.01)
+    draws = np.random.default_rng(0)
+    return PrivateCourse(network, training, loss or loss_of(), 0.1, budget, clip, 0.01, draws)
 
 
 @pytest.mark.parametrize(("version", "bottleneck"), VERSIONS)
@@ -166,7 +170,6 @@ def test_a_step_without_consumers_is_noise_alone():
 
 def test_consumers_are_drawn_each_with_the_same_chance():
     course = course_of(stirred(), rate=0.2)
-    torch.manual_seed(0)
     sizes = [sum(map(len, course._step())) for _ in range(60)]
     assert np.mean(sizes) == pytest.approx(60, abs=4)
     assert np.std(sizes) == pytest.approx(np.sqrt(300 * 0.2 * 0.8), rel=0.35)
@@ -194,27 +197,33 @@ def test_less_epsilon_takes_more_noise():
 def test_counts_change_by_no_more_than_told_for_one_consumer():
     everything = torch.cartesian_prod(torch.arange(20), torch.arange(BRANDS))
     crowd = with_purchases(TRAINING.rows(torch.arange(20)), everything)
-    counts = 20 * noisy_prevalence(crowd, BRANDS, noise=0.0)
+    counts = 20 * noisy_prevalence(crowd, BRANDS, 0.0, np.random.default_rng(0))
     assert torch.allclose(
         counts, torch.full((BRANDS,), 20 * COUNTED_UP_TO / math.sqrt(BRANDS)).double()
     )
     assert float((counts / 20).norm()) == pytest.approx(COUNTED_UP_TO)
-    plain = noisy_prevalence(TRAINING, BRANDS, noise=0.0)
+    plain = noisy_prevalence(TRAINING, BRANDS, 0.0, np.random.default_rng(0))
     assert torch.allclose(plain, TRAINING.bought_matrix(BRANDS).double().mean(0), atol=1e-12)
 
 
 def test_counts_have_the_noise_that_was_told():
-    torch.manual_seed(0)
-    drawn = torch.stack([noisy_prevalence(TRAINING, BRANDS, 0.5) for _ in range(600)])
+    draws = np.random.default_rng(0)
+    drawn = torch.stack([noisy_prevalence(TRAINING, BRANDS, 0.5, draws) for _ in range(600)])
     spread = len(TRAINING) * drawn.std(0)
     assert spread.mean() == pytest.approx(0.5 * COUNTED_UP_TO, rel=0.05)
 
 
 def fit(epsilon=8.0, training=TRAINING, **changes):
     needs_opacus()
-    private = PrivateParameters(epsilon=epsilon, delta=1e-4, epochs=changes.pop("epochs", 12))
+    private = PrivateParameters(
+        epsilon=epsilon,
+        delta=1e-4,
+        epochs=changes.pop("epochs", 12),
+        learning_rate=changes.pop("learning_rate", 0.02),
+        repeatable=changes.pop("repeatable", True),
+    )
     run = RunParameters(model="varemb_v2", loss=LossParameters(name="bce"), private=private)
-    recipe = BrandTrainingParameters(batch_size=100, learning_rate=0.02)
+    recipe = BrandTrainingParameters(batch_size=100)
     loss = make_loss(run.loss, torch.ones(BRANDS), PREVALENCE)
     listed = brand_list().assign(prevalence=TRAINING.bought_matrix(BRANDS).mean(0).numpy())
     return fit_private_varemb(
@@ -239,6 +248,64 @@ def test_the_same_seed_gives_the_same_model_and_another_another():
     (first, _), (again, _), (other, _) = fit(epochs=2), fit(epochs=2), fit(epochs=2, seed=4)
     assert torch.equal(first.scores(VALIDATION), again.scores(VALIDATION))
     assert not torch.equal(first.scores(VALIDATION), other.scores(VALIDATION))
+
+
+def test_without_leave_to_repeat_no_seed_gives_the_noise_away(monkeypatch):
+    (first, _), (again, _) = fit(epochs=1, repeatable=False), fit(epochs=1, repeatable=False)
+    assert not torch.equal(first.scores(VALIDATION), again.scores(VALIDATION))
+    monkeypatch.setattr("secrets.randbits", lambda bits: 7)
+    (first, _), (again, _) = fit(epochs=1, repeatable=False), fit(epochs=1, repeatable=False)
+    assert torch.equal(first.scores(VALIDATION), again.scores(VALIDATION))
+
+
+def test_leave_to_repeat_is_warned_of(caplog):
+    fit(epochs=1)
+    assert "ε does not hold" in caplog.text
+    caplog.clear()
+    fit(epochs=1, repeatable=False)
+    assert "ε does not hold" not in caplog.text
+
+
+def test_validation_losses_are_those_of_the_model_as_it_is():
+    model, history = fit(epochs=2)
+    chance = model.logit(model.scores(VALIDATION)).double().sigmoid().numpy()
+    bought = VALIDATION.bought_matrix(BRANDS).numpy()
+    expected = np.mean([log_loss(b, p, labels=[0, 1]) for b, p in zip(bought, chance, strict=True)])
+    assert history[-1]["validation_loss"] == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_loss_that_runs_away_is_refused():
+    with pytest.raises(InputError, match=r"private\.learning_rate"):
+        fit(epochs=3, learning_rate=1e30)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"loss": {"name": "logit_adjusted"}}, "exact prevalence"),
+        ({"loss": {"weights": "inverse"}}, "exact counts"),
+        ({"loss": {"weights": "effective_number"}}, "exact counts"),
+        ({"resampling": "over"}, "each consumer once"),
+    ],
+)
+def test_what_would_tell_exact_counts_is_refused(changes, said):
+    run = {"private": {"epsilon": 3}}
+    BrandModellingParameters(runs={"a": run | {"loss": {"weights": "allowlist"}}}, in_use="a")
+    with pytest.raises(ValueError, match=said):
+        BrandModellingParameters(runs={"a": run | changes}, in_use="a")
+
+
+def test_a_run_of_the_latest_snapshot_learns_from_it_and_its_prevalences():
+    listed = brand_list().sample(frac=1, random_state=0)
+    earlier = stacked(TRAINING, snapshot=10)
+    classroom = Classroom(ENCODER, earlier, VALIDATION, listed, None)
+    assert classroom_of(RunParameters(), classroom) is classroom
+    expected = TRAINING.bought_matrix(BRANDS).mean(0).numpy()[listed["position"]]
+    for run in (RunParameters(snapshots="latest"), RunParameters(private={"epsilon": 1})):
+        found = classroom_of(run, classroom)
+        assert set(found.training.snapshot) == {20}
+        assert found.brand_list["prevalence"].tolist() == pytest.approx(expected.tolist())
+        assert found.validation is VALIDATION
 
 
 def test_only_the_latest_snapshot_is_learnt_from():

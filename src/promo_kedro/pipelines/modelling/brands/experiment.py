@@ -20,6 +20,7 @@ from promo_kedro.pipelines.modelling.brands.fingerprint import (
     hash_of_table,
 )
 from promo_kedro.pipelines.modelling.brands.inputs import BrandInputs
+from promo_kedro.pipelines.modelling.brands.latest_snapshot import classroom_of
 from promo_kedro.pipelines.modelling.brands.losses import make_loss
 from promo_kedro.pipelines.modelling.brands.models import BrandModel
 from promo_kedro.pipelines.modelling.brands.one_vs_rest import fit_one_vs_rest
@@ -61,6 +62,7 @@ def train_experiment(
         Each run by name: as `ModelsDataset` keeps it, its history in the card's record.
     """
     data = hash_of_classroom(classroom)
+    store.keep_only(data)
     saved = {}
     for number, name in enumerate(parameters.experiment, start=1):
         run = _Run(name, parameters, seed, raw_data_hash)
@@ -72,6 +74,7 @@ def train_experiment(
             kept.save(done)
         else:
             logger.info("Brands: %s is trained already", name)
+        store.part(f"run={name}/training", "").delete()
         saved[name] = _unpacked(done)
         saved[name]["card"]["record"]["order"] = number
     return saved
@@ -94,6 +97,7 @@ class _Run:
         """Everything of the parameters that the run depends on."""
         settings: dict[str, Any] = {
             "model": self.parameters.model,
+            "snapshots": self.parameters.learns_from,
             "calibration": self.all.calibration,
         }
         if self.is_network:
@@ -122,10 +126,11 @@ class _Run:
         told = [self.settings, code_of(self.parameters), self.seed, self.raw_data_hash, data]
         if self.is_network and self.parameters.loss.weights == "custom":
             told.append(hash_of_table(custom_weights))
-        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+        return data + hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
     def train(self, classroom: Classroom, store: Any, data: str) -> TrainedRun:
         start = time.perf_counter()
+        classroom = classroom_of(self.parameters, classroom)
         before = torch.from_numpy(classroom.brand_list["prevalence"].to_numpy(np.float32))
         progress = store.part(
             f"run={self.name}/training", self.fingerprint(data, classroom.custom_weights)

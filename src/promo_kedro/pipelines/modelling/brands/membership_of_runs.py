@@ -47,7 +47,8 @@ def membership_of_runs(
             "attack on membership takes losses as they are."
         )
     asked = drawn_consumers(tables, parameters.max_consumers, seed_for(seed, "membership"))
-    looks = _looks(reader_of(brand_models, tables.brand_list, tables.brand_snapshots), tables, asked)
+    encoder = reader_of(brand_models, tables.brand_list, tables.brand_snapshots)
+    looks = _looks(encoder, tables, asked)
     runs = {name: run_from_saved(run).logit for name, run in saved.items()}
     snapshots = {name: _learnt_from(record, tables) for name, record in records.items()}
     return membership_losses(runs, snapshots, reference, looks, asked, tables.brand_list)

@@ -5,17 +5,23 @@ latest training snapshot is learnt from, one row per consumer, since protecting 
 several rows would need noise for all of them together. Each step takes every consumer with the
 same chance, clips each one's gradient, and adds noise; the biases start at noisy counts of buyers.
 
-What is not: the list of brands, the levels and vocabularies of the features, a loss's weights by
-frequency, and the training losses that are told, all of which are plain statistics of the training
-consumers; and validation consumers, who calibrate. Nor does training stop early or keep its best
-epoch: that would be learnt from them. Noise is drawn from the run's seed, so that a run can be
-repeated; whoever knows the seed could take the noise off again, so keep that of a model in use.
+What is not: the list of brands, the levels and vocabularies of the features, and the training
+losses that are told, all of which are plain statistics of the training consumers; and validation
+consumers, who calibrate. Nor does training stop early or keep its best epoch: that would be learnt
+from them. It keeps no progress either: an interrupted run starts over.
+
+Who is in which step and the noise are drawn from the system's own secrets, since whoever knew a
+seed could take the noise off again. So no run can be repeated, and training once more on the same
+consumers spends ε once more. ``repeatable`` gives that up: for tests and studies.
 """
 
 import logging
+import secrets
+from math import isfinite
 from time import perf_counter
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.func import functional_call, grad, vmap
@@ -23,6 +29,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from promo_kedro.errors import InputError
 from promo_kedro.pipelines.modelling.brands.inputs import BrandInputs
+from promo_kedro.pipelines.modelling.brands.latest_snapshot import latest_rows
 from promo_kedro.pipelines.modelling.brands.losses import BrandLoss
 from promo_kedro.pipelines.modelling.brands.padded_varemb import PaddedVarEmb, padded
 from promo_kedro.pipelines.modelling.brands.parameters import (
@@ -71,26 +78,29 @@ def fit_private_varemb(  # noqa: PLR0913, PLR0917 - as `fit_varemb`
     Args:
         training: Training consumers; rows before their latest snapshot are not read.
         validation: Those who judge each epoch; nothing is chosen by them.
-        brand_list: Every brand with position, prevalence and approval.
+        brand_list: Every brand with position, approval and its prevalence at the latest snapshot.
         encoder: Gives the sizes of the vocabularies.
         run: Version, loss, and ``private``: ε, δ, clip (of the gradient of a consumer's loss summed
-            over brands) and epochs.
+            over brands), epochs and learning rate.
         network: Its parameters.
-        training_parameters: Consumers per step, to be expected, and the learning rate.
+        training_parameters: Consumers per step, to be expected; nothing else of them.
         loss: Teaches; on rows as they are.
         machine: Threads.
-        seed: Starting weights, who is in which step, dropout, noise.
+        seed: Starting weights and dropout, which no consumer has a part in; all else only of a
+            ``repeatable`` run.
 
     Returns:
         What ``fit_varemb`` returns; records tell ``epsilon``, spent up to the epoch's end.
 
     Raises:
-        InputError: opacus is not installed; a consumer has several rows, as after resampling.
+        InputError: opacus is not installed; a consumer has several rows, as after resampling;
+            a loss is not finite.
     """
     private = run.private
     if private is None:
         raise ValueError("this run is not private")
     load_opacus()
+    draws = _source_of_chance(private, seed)
     once = one_row_each(training)
     compute = ComputeParameters(accelerator="cpu", precision="32-true", threads=machine.threads)
     with reproducible(seed, compute):
@@ -98,12 +108,12 @@ def fit_private_varemb(  # noqa: PLR0913, PLR0917 - as `fit_varemb`
         budget = PrivacyBudget.for_target(private, rate, private.epochs * _steps(rate))
         _tell_budget(private, budget, len(once))
         sizes = Sizes.of(encoder)
-        prevalence = noisy_prevalence(once, sizes.brands, budget.counting_noise)
+        prevalence = noisy_prevalence(once, sizes.brands, budget.counting_noise, draws)
         module = build_varemb(run.model, sizes, network, first_scores(loss, prevalence))
         model = VarEmbModel(run.model, sizes, network, module, run.loss, loss)
         weight = network.bottleneck_weight
         course = PrivateCourse(
-            module, once, loss, weight, budget, private.clip, training_parameters.learning_rate
+            module, once, loss, weight, budget, private.clip, private.learning_rate, draws
         )
         judge = Judge(validation, once, brand_list)
         history = [
@@ -112,6 +122,17 @@ def fit_private_varemb(  # noqa: PLR0913, PLR0917 - as `fit_varemb`
         ]
     module.eval()
     return model, history
+
+
+def _source_of_chance(private: PrivateParameters, seed: int) -> np.random.Generator:
+    """Return what draws consumers and noise; torch would keep no more than 32 bits of a seed."""
+    if not private.repeatable:
+        return np.random.default_rng(secrets.randbits(256))
+    logger.warning(
+        "Brands, privately: the noise is drawn from the seed (`private.repeatable`), so ε does not "
+        "hold towards anyone who has the seed or this model's card."
+    )
+    return np.random.default_rng(seed)
 
 
 def _steps(rate: float) -> int:
@@ -126,6 +147,10 @@ def _epoch(
     started, steps = perf_counter(), _steps(course.budget.sample_rate)
     train_loss = course.train(steps)
     judged = judge.judge(model.logit(model.scores(judge.inputs)))
+    if not isfinite(judged.log_loss):
+        raise InputError(
+            "brands: the loss is not finite any more; lower `private.learning_rate` of this run."
+        )
     spent = course.budget.spent(epoch * steps)
     logger.info(
         "Brands, privately: epoch %d of %d, ε %.2f spent, log loss %.5f in validation, F1 %.3f",
@@ -160,10 +185,11 @@ class PrivateCourse:
         budget: PrivacyBudget,
         clip: float,
         learning_rate: float,
+        draws: np.random.Generator,
     ):
         self.network, self.training, self.loss = network, training, loss
         self.bottleneck_weight, self.learning_rate = bottleneck_weight, learning_rate
-        self.budget = budget
+        self.budget, self.draws = budget, draws
         self.padded = PaddedVarEmb(network)
         self.optimizer = load_opacus().optimizers.DPOptimizer(
             torch.optim.Adam(network.parameters(), lr=learning_rate),
@@ -172,6 +198,7 @@ class PrivateCourse:
             # Of a step that may have any number of consumers: its true size would tell.
             expected_batch_size=budget.sample_rate * len(training),
         )
+        self.optimizer.add_noise = self._add_noise
 
     def train(self, steps: int) -> float:
         """Take some steps; return the mean log loss on the way, NaN where nobody was drawn."""
@@ -181,7 +208,8 @@ class PrivateCourse:
 
     def _step(self) -> list[Tensor]:
         """Take a step on consumers drawn independently; return their log losses."""
-        drawn = torch.nonzero(torch.rand(len(self.training)) < self.budget.sample_rate).flatten()
+        chance = self.draws.random(len(self.training))
+        drawn = torch.from_numpy(np.flatnonzero(chance < self.budget.sample_rate))
         parts = drawn.split(_ROWS_AT_ONCE)
         losses = []
         for number, rows in enumerate(parts, start=1):
@@ -194,6 +222,14 @@ class PrivateCourse:
             self.optimizer.zero_grad()
             losses.append(found)
         return losses if len(drawn) else []
+
+    def _add_noise(self) -> None:
+        """Do what the optimizer's own method does, from another source of chance."""
+        spread = self.optimizer.noise_multiplier * self.optimizer.max_grad_norm
+        for weight in self.optimizer.params:
+            total = weight.summed_grad
+            noise = spread * torch.as_tensor(self.draws.standard_normal(total.shape))
+            weight.grad = (total + noise.to(total)).view_as(weight)
 
     def gradients(self, rows: Tensor) -> tuple[dict[str, Tensor], Tensor]:
         """Return each consumer's own gradient, and its log loss.
@@ -233,8 +269,7 @@ def one_row_each(training: BrandInputs) -> BrandInputs:
     Raises:
         InputError: A consumer is there several times.
     """
-    latest = torch.from_numpy(training.snapshot == training.snapshot.max()).nonzero().flatten()
-    rows = training.rows(latest)
+    rows = latest_rows(training)
     if len(set(rows.customer_id.tolist())) < len(rows):
         raise InputError(
             "brands: a private run takes each consumer once; set its `resampling` to none."
@@ -242,7 +277,9 @@ def one_row_each(training: BrandInputs) -> BrandInputs:
     return rows
 
 
-def noisy_prevalence(training: BrandInputs, brands: int, noise: float) -> Tensor:
+def noisy_prevalence(
+    training: BrandInputs, brands: int, noise: float, draws: np.random.Generator
+) -> Tensor:
     """Return (brands,) shares of consumers who bought, from counts with noise.
 
     A consumer who bought k brands counts 1 for each, or COUNTED_UP_TO/√k if that is less: so
@@ -252,6 +289,7 @@ def noisy_prevalence(training: BrandInputs, brands: int, noise: float) -> Tensor
         training: One row per consumer.
         brands: Number of brands.
         noise: Standard deviation of the noise, in units of COUNTED_UP_TO.
+        draws: Draws it.
     """
     if training.bought is None:
         raise InputError("brands: snapshots without purchases to foretell cannot train.")
@@ -259,7 +297,7 @@ def noisy_prevalence(training: BrandInputs, brands: int, noise: float) -> Tensor
     bought = torch.bincount(row, minlength=len(training)).double()
     weight = (COUNTED_UP_TO / bought.clamp(min=1).sqrt()).clamp(max=1.0)
     counts = torch.bincount(brand, weights=weight[row], minlength=brands)
-    counts = counts + noise * COUNTED_UP_TO * torch.randn(brands, dtype=torch.float64)
+    counts = counts + noise * COUNTED_UP_TO * torch.from_numpy(draws.standard_normal(brands))
     return counts.clamp(_FEWEST_BUYERS, len(training) - _FEWEST_BUYERS) / len(training)
 
 
