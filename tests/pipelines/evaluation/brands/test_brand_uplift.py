@@ -1,5 +1,7 @@
 """The winner against the others; the document's own uplift table from its own figures."""
 
+import logging
+
 import pandas as pd
 import pytest
 
@@ -98,10 +100,17 @@ def test_the_winner_is_chosen_without_the_sample_that_is_reported(assessment, ca
     assert "another" not in caplog.text
 
 
-def test_equals_are_ordered_by_name_and_another_run_in_use_is_told(assessment, caplog):
+def test_equals_are_ordered_by_name_and_cannot_be_told_apart(assessment, caplog):
     same = assessment.assign(f1_median=0.5, f1_mean=0.5)
     assert choose_winner(same, BrandAssessmentParameters(in_use="v1")) == "bau"
-    assert "run in use is another" in caplog.text
+    assert "All runs score the same" in caplog.text
+
+
+def test_another_run_in_use_is_told(assessment, caplog):
+    with caplog.at_level(logging.INFO):
+        winner = choose_winner(assessment, BrandAssessmentParameters(in_use="v1"))
+    assert winner != "v1"
+    assert "run in use is another: v1" in caplog.text
 
 
 def test_equal_medians_are_told_apart_by_the_mean(assessment):

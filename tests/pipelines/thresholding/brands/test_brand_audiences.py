@@ -106,7 +106,8 @@ def test_a_size_is_the_number_of_selected_pairs_and_sums_are_theirs(tables, save
             assert np.isnan(row["expected_precision"])
 
 
-def test_audiences_are_those_that_full_matrices_give(tables, saved, probabilities):
+@pytest.mark.parametrize("sample", ["out_of_training", "next"])
+def test_audiences_are_those_that_full_matrices_give(tables, saved, probabilities, sample):
     """Every rule and bound anew, in plain loops over the whole matrix of one run."""
     most, smallest, share, floor, threshold = 2, 8, 0.15, 0.3, 0.6
     audiences, table = sized(
@@ -118,10 +119,10 @@ def test_audiences_are_those_that_full_matrices_give(tables, saved, probabilitie
         precision_floor=floor,
         threshold=threshold,
     )
-    p = probabilities["out_of_training", "varemb"]
+    p = probabilities[sample, "varemb"]
     prevalence = [0.5, 0.3, 0.1, 0.05, 0.03, 0.001]
     kept = [200, 90, 60, 40, 12, 5]
-    pairs = table.to_pandas().query("sample == 'out_of_training' and run == 'varemb'")
+    pairs = table.to_pandas().query("sample == @sample and run == 'varemb'")
     for sizing in SIZINGS:
         chosen = np.zeros_like(p, dtype=bool)
         for b in range(6):
@@ -139,7 +140,7 @@ def test_audiences_are_those_that_full_matrices_give(tables, saved, probabilitie
             }[sizing]
             row = (
                 audiences.query(
-                    "sample == 'out_of_training' and run == 'varemb' and sizing == @sizing"
+                    "sample == @sample and run == 'varemb' and sizing == @sizing"
                 )
                 .set_index("brand")
                 .loc[f"brand {b}"]
@@ -149,7 +150,8 @@ def test_audiences_are_those_that_full_matrices_give(tables, saved, probabilitie
         for consumer in range(200):
             own = sorted(np.flatnonzero(chosen[consumer]), key=lambda b: (-p[consumer, b], b))
             chosen[consumer, own[most:]] = False
-        chosen &= chosen.sum(axis=0) >= smallest
+        if sample == "next":
+            chosen &= chosen.sum(axis=0) >= smallest
         expected = {(100 + c, f"brand {b}") for c, b in np.argwhere(chosen)}
         found = pairs[pairs[sizing]]
         assert set(zip(found["customer_id"], found["brand"], strict=True)) == expected
@@ -161,11 +163,13 @@ def test_what_bounds_an_audience_is_named_and_counted(tables, saved, caplog):
     suppressed = audiences.query("limited_by == 'smallest_audience'")
     assert len(suppressed)
     assert (suppressed["size"] == 0).all()
-    assert (audiences.query("size > 0")["size"] >= 10).all()
+    assert set(suppressed["sample"]) == {"next"}
+    assert (audiences.query("sample == 'next' and size > 0")["size"] >= 10).all()
+    assert audiences.query("sample != 'next'")["size"].between(1, 9).any()
     short = audiences.query("limited_by == 'scored_pairs'")
     assert (short["size"] <= short["wanted"]).all()
     assert "Audiences that address nobody: fewer than 10 consumers (next, varemb)" in caplog.text
-    assert "want more consumers than were scored" in caplog.text
+    assert "want more consumers than were kept" in caplog.text
     free = audiences.query("limited_by == 'nothing'")
     assert (free["size"] == free["wanted"]).all()
 

@@ -50,7 +50,7 @@ class BrandDataParameters(Parameters):
     quarter_steps: int = Field(default=6, ge=1)
     recent_steps: int = Field(default=2, ge=1)
     roles: RoleShares = RoleShares()
-    min_buyers: int = Field(default=50, ge=1)
+    min_buyers: int = Field(default=100, ge=1)
     strata: StrataShares = StrataShares()
 
     @model_validator(mode="after")

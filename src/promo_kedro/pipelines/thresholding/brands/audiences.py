@@ -58,7 +58,7 @@ def in_order_of_brands(totals: DataFrame, brand_list: DataFrame) -> DataFrame:
 
 
 def choose_audiences(
-    scored: ScoredPairs, totals: DataFrame, parameters: BrandSizingParameters
+    scored: ScoredPairs, totals: DataFrame, parameters: BrandSizingParameters, smallest: int
 ) -> tuple[DataFrame, Choice]:
     """Size every brand's audience by every rule and choose its members.
 
@@ -66,6 +66,7 @@ def choose_audiences(
         scored: pairs of one sample and run.
         totals: of the same, in the same order of brands, with ``prevalence``.
         parameters: rules and bounds.
+        smallest: an audience of fewer consumers addresses nobody.
 
     Returns:
         ``brand_audiences`` without sample and run; and the pairs that each rule chose.
@@ -80,10 +81,7 @@ def choose_audiences(
     )
     reachable = {rule: likeliest(scored, sizes) for rule, sizes in wanted.items()}
     within = keep_likeliest_brands(scored, reachable, parameters.brands_per_consumer)
-    chosen = {
-        rule: suppress_small(scored, marks, parameters.smallest_audience)
-        for rule, marks in within.items()
-    }
+    chosen = {rule: suppress_small(scored, marks, smallest) for rule, marks in within.items()}
     more_exist = scored.kept < consumers
     audiences = []
     for rule, sizes in wanted.items():

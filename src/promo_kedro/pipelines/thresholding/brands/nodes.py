@@ -11,6 +11,7 @@ from promo_kedro.types import DataFrame, Table
 logger = logging.getLogger(__name__)
 
 PARTITION = ["sample", "run"]
+COMING = "next"
 
 
 def size_brand_audiences(
@@ -20,6 +21,9 @@ def size_brand_audiences(
     parameters: BrandSizingParameters,
 ) -> tuple[DataFrame, Iterator[Any]]:
     """Size the audience of every brand by every rule, for every sample and run.
+
+    Small audiences are emptied in the coming step alone: nobody is addressed in the others, which
+    hold a share of the consumers and would be judged by a bound that is made for all.
 
     One sample and run is in memory at a time. Who was chosen is kept as bits until the members
     are written, for which the pairs are read a second time.
@@ -49,8 +53,9 @@ def size_brand_audiences(
 
     audiences, choices = [], {}
     for (sample, run), of_brands in totals.items():
+        smallest = parameters.smallest_audience if sample == COMING else 0
         sized, choices[sample, run] = choose_audiences(
-            pairs_of((sample, run)), of_brands, parameters
+            pairs_of((sample, run)), of_brands, parameters, smallest
         )
         _report(sized, sample, run, parameters)
         audiences.append(sized.assign(sample=sample, run=run))
@@ -102,6 +107,8 @@ def list_brand_audience_members(
         runs[0],
         parameters.sizing,
     )
+    if members.empty:
+        logger.warning("Nobody is addressed: look at brand_next_audiences for what limits them.")
     return members.assign(
         rank=members.groupby("brand").cumcount() + 1,
         valid_from=coming.first_day,
@@ -125,14 +132,15 @@ _AUDIENCE = [
 def _report(audiences: DataFrame, sample: str, run: str, parameters: BrandSizingParameters) -> None:
     """Log how large the audiences of one sample and run are, and what bound them."""
     sizes = audiences.groupby("sizing", sort=False)["size"].sum()
-    logger.info(
+    tell = logger.info if sample == COMING else logger.debug
+    tell(
         "Consumers addressed over all brands (%s, %s): %s.",
         sample,
         run,
         ", ".join(f"{size:,} by {rule}" for rule, size in sizes.items()),
     )
     meanings = {
-        "scored_pairs": "want more consumers than were scored",
+        "scored_pairs": "want more consumers than were kept",
         "brands_per_consumer": (
             f"lose consumers who have {parameters.brands_per_consumer} likelier brands"
         ),
@@ -144,4 +152,4 @@ def _report(audiences: DataFrame, sample: str, run: str, parameters: BrandSizing
         bounded = audiences.loc[audiences["limited_by"] == bound, "sizing"].value_counts()
         if len(bounded):
             rules = ", ".join(f"{count:,} by {rule}" for rule, count in bounded.items())
-            logger.info("Audiences that %s (%s, %s): %s.", meaning, sample, run, rules)
+            tell("Audiences that %s (%s, %s): %s.", meaning, sample, run, rules)

@@ -21,7 +21,7 @@ class BrandSizingParameters(Parameters):
         threshold: a consumer this likely to buy a brand is addressed under ``threshold``.
         brands_per_consumer: a consumer stays in the audiences of this many brands, the likeliest;
             None for no bound.
-        smallest_audience: an audience of fewer consumers addresses nobody.
+        smallest_audience: in the coming step, an audience of fewer consumers addresses nobody.
     """
 
     sizing: Sizing = "prevalence"

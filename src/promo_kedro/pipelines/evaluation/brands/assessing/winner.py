@@ -52,10 +52,13 @@ def choose_winner(assessment: pd.DataFrame, parameters: BrandAssessmentParameter
         "Best run on the validation consumers under %s: %s (mean F1 of both levels %.3f)",
         parameters.sizing, winner, scores.iloc[0],
     )  # fmt: skip
-    if parameters.in_use != winner:
-        in_use = scores.get(parameters.in_use)
-        logger.warning(
-            "The run in use is another: %s (%s). Change brand_modelling.in_use to use the best.",
-            parameters.in_use, "not judged" if in_use is None else f"{in_use:.3f}",
+    if scores.nunique() == 1 and len(scores) > 1:
+        logger.warning("All runs score the same, so which of them is best cannot be told")
+    elif parameters.in_use not in scores:
+        logger.warning("The run in use, %s, was not judged", parameters.in_use)
+    elif parameters.in_use != winner:
+        logger.info(
+            "The run in use is another: %s (%.3f). The report says whether that is chance.",
+            parameters.in_use, scores[parameters.in_use],
         )  # fmt: skip
     return winner

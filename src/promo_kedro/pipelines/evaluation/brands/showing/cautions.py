@@ -28,7 +28,7 @@ def cautions(
         consumers: How many consumers judge.
         main: The assessment's rows over all approved brands, under the rule that compares runs.
         privacy: ``brand_privacy``.
-        audiences: ``brand_audiences`` under the same rule, of the sample that judges.
+        audiences: ``brand_next_audiences`` under the same rule.
         in_use: The run whose audiences are made.
     """
     found = [
@@ -39,7 +39,7 @@ def cautions(
         *_nearly_plain(brand_list, experiment),
         *_members_told(privacy, experiment),
         *_private_without_use(experiment),
-        *_nobody_addressed(audiences, in_use),
+        *_nobody_addressed(audiences),
     ]
     return found
 
@@ -173,13 +173,12 @@ def _private_without_use(experiment: pd.DataFrame) -> list[str]:
     ]
 
 
-def _nobody_addressed(audiences: pd.DataFrame, in_use: str) -> list[str]:
-    own = audiences[audiences["run"] == in_use]
-    small = int((own["limited_by"] == "smallest_audience").sum())
-    if not small or small < MANY_EMPTY * len(own):
+def _nobody_addressed(audiences: pd.DataFrame) -> list[str]:
+    small = int((audiences["limited_by"] == "smallest_audience").sum())
+    if not small or small < MANY_EMPTY * len(audiences):
         return []
     return [
-        f"{small:,} of {len(own):,} audiences of the run in use are too small and address nobody, "
-        "which counts as no hit. With few consumers, lower brand_sizing.smallest_audience, or "
-        "foretell longer periods."
+        f"{small:,} of {len(audiences):,} audiences of the coming period are too small and address "
+        "nobody. With few consumers, lower brand_sizing.smallest_audience, or foretell longer "
+        "periods."
     ]

@@ -26,7 +26,7 @@ _PLOTS = {
 _TOLD = (
     *("brand_snapshots", "brand_list", "brand_consumers", "brand_runs", "brand_assessment"),
     *("brand_experiment", "brand_uplift", "brand_document", "brand_results", "brand_truth"),
-    *("brand_privacy", "brand_audiences", "brand_judged_consumers"),
+    *("brand_privacy", "brand_audiences", "brand_next_audiences", "brand_judged_consumers"),
 )
 
 

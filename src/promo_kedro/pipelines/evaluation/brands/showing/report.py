@@ -45,6 +45,7 @@ class Tables:
     brand_truth: pd.DataFrame
     brand_privacy: pd.DataFrame
     brand_audiences: pd.DataFrame
+    brand_next_audiences: pd.DataFrame
 
     def main_rows(self, sizing: str) -> pd.DataFrame:
         """All approved brands together, under one rule of size, on consumers never seen."""
@@ -128,7 +129,7 @@ def _sentences(told: Tables, parameters: BrandAssessmentParameters) -> dict[str,
             told.consumers,
             main,
             told.brand_privacy,
-            told.audiences(parameters.sizing),
+            told.brand_next_audiences[told.brand_next_audiences["sizing"] == parameters.sizing],
             parameters.in_use,
         ),
         "conventions": {
@@ -172,7 +173,7 @@ def _tables(told: Tables, parameters: BrandAssessmentParameters) -> dict[str, An
         "resampling": tables.resampling_rows(experiment, told.brand_privacy),
         "privacy": tables.privacy_rows(told.brand_privacy, runs),
         "audiences": tables.audience_rows(
-            told.brand_audiences, parameters.in_use, parameters.min_group_consumers
+            told.brand_next_audiences, parameters.min_group_consumers
         ),
         "counts": tables.count_rows(main, runs, parameters.min_group_consumers),
         "runs": tables.run_rows(experiment),

@@ -16,7 +16,6 @@ from promo_kedro.pipelines.evaluation.brands.showing.naming import (
     LEVELS,
     LIMITS,
     MODELS,
-    SAMPLE,
     STRATUM_COLOURS,
     TRUTH,
     describe,
@@ -52,22 +51,21 @@ def level_rows(
     shares = _of_level(truth, level).set_index("run")["share_of_truth"]
     table = [
         _level_row(rows.loc[run["run"]], run["run"], describe(run), shares.get(run["run"]), winner)
-        | {"audiences": _addressed(audiences[audiences["run"] == run["run"]])}
+        | {"addressing": _addressing(audiences[audiences["run"] == run["run"]])}
         for _, run in runs.iterrows()
         if run["run"] in rows.index
     ]
     own = _of_level(truth[truth["run"] == TRUTH], level)
     words = "The winner's audience sizes, filled by the true probabilities"
     return table + [
-        _level_row(row, MODELS[TRUTH], words, None, "") | {"audiences": ["–", "–"]}
+        _level_row(row, MODELS[TRUTH], words, None, "") | {"addressing": "–"}
         for _, row in own.iterrows()
     ]
 
 
-def _addressed(audiences: pd.DataFrame) -> list[str]:
-    """Brands that address anybody, and those whose audience was emptied for being too small."""
-    emptied = (audiences["limited_by"] == "smallest_audience").sum()
-    return [f"{(audiences['size'] > 0).sum():,} of {len(audiences):,}", f"{emptied:,}"]
+def _addressing(audiences: pd.DataFrame) -> str:
+    """Brands that address anybody."""
+    return f"{(audiences['size'] > 0).sum():,} of {len(audiences):,}"
 
 
 def _level_row(row: pd.Series, name: str, note: str, share: Any, winner: str) -> Row:
@@ -216,15 +214,13 @@ def _interval(row: pd.Series) -> str:
     return f"{written(row['auc_low'], '{:.3f}')} to {written(row['auc_high'], '{:.3f}')}"
 
 
-def audience_rows(audiences: pd.DataFrame, in_use: str, smallest: int) -> list[Row]:
-    """What became of the sizes that each rule wanted, for the run in use.
+def audience_rows(audiences: pd.DataFrame, smallest: int) -> list[Row]:
+    """What became of the sizes that each rule wanted, for the coming period.
 
     Args:
-        audiences: ``brand_audiences``.
-        in_use: Whose audiences.
+        audiences: ``brand_next_audiences``.
         smallest: A smallest audience of fewer consumers is not told.
     """
-    rows = audiences[(audiences["sample"] == SAMPLE) & (audiences["run"] == in_use)]
     return [
         {
             "rule": rule(str(sizing)),
@@ -234,7 +230,7 @@ def audience_rows(audiences: pd.DataFrame, in_use: str, smallest: int) -> list[R
             "limits": [f"{int((brands['limited_by'] == limit).sum()):,}" for limit in LIMITS],
             "smallest": written(_smallest(brands["size"], smallest), "{:,.0f}"),
         }
-        for sizing, brands in rows.groupby("sizing", sort=False)
+        for sizing, brands in audiences.groupby("sizing", sort=False)
     ]
 
 
