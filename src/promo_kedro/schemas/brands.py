@@ -109,7 +109,7 @@ class BrandRuns(PandasTable):
     resampling: str = pp.Field(nullable=True)
     epsilon: float = pp.Field(nullable=True)
     parameters: str
-    seed: int
+    seed: pd.Int64Dtype = pp.Field(nullable=True)
     raw_data_hash: str
     epochs: int = not_negative()
     weights: int = not_negative()

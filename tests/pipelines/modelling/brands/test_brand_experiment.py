@@ -406,3 +406,24 @@ def test_no_one_else_is_read(frames: Frames) -> None:
     strange.loc[strange["customer_id"] % 4 > 1, "name"] = "never heard of"
     learnt = classroom_of(frames | {"brand_history": strange}).encoder
     assert learnt == classroom.encoder
+
+
+def test_the_seed_of_a_private_run_is_told_only_where_noise_depends_on_it(
+    frames: Frames, tmp_path: Path
+) -> None:
+    pytest.importorskip("opacus")
+    runs = {
+        name: {"private": {"epsilon": 5.0, "delta": 1e-3, "epochs": 1, "repeatable": repeatable}}
+        for name, repeatable in (("secret", False), ("repeatable", True))
+    }
+    models = train(
+        classroom_of(frames), Checkpoints(tmp_path), parameters(runs=runs, in_use="secret")
+    )
+    found, history = runs_and_history(models)
+    found = BrandRuns.validate(found).set_index("run")
+    BrandTrainingHistory.validate(history)
+    assert pd.isna(found.loc["secret", "seed"])
+    assert found.loc["repeatable", "seed"] == 3
+    assert found["epsilon"].between(0, 5).all()
+    for model in models.values():
+        assert not model["tensors"]["prior_shift"].any()

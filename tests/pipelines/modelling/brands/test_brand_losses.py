@@ -237,14 +237,6 @@ def test_gradients_vanish_where_the_logit_is_that_of_the_labels(variant):
     assert torch.allclose(share, torch.tensor(0.3), atol=2e-3)
 
 
-def test_consumers_may_count_differently():
-    scores, bought = (torch.tensor(values, dtype=torch.float32) for values in random_batch(4))
-    loss = loss_of(WEIGHTS, name="focal")
-    twice = loss.mean(scores[[0, 1, 1, 3]], bought[[0, 1, 1, 3]])
-    weighted = loss.mean(scores, bought, torch.tensor([1.0, 2.0, 0.0, 1.0]))
-    assert torch.isclose(twice, weighted)
-
-
 def test_weights_move_with_the_loss():
     assert set(loss_of(name="logit_adjusted").state_dict()) == {
         "term_weight",

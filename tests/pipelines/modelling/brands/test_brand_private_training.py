@@ -17,6 +17,7 @@ from promo_kedro.errors import InputError
 from promo_kedro.pipelines.modelling.brands.classroom import Classroom
 from promo_kedro.pipelines.modelling.brands.inputs import BrandInputs
 from promo_kedro.pipelines.modelling.brands.latest_snapshot import classroom_of
+from promo_kedro.pipelines.modelling.brands.lesson import Lesson
 from promo_kedro.pipelines.modelling.brands.losses import make_loss
 from promo_kedro.pipelines.modelling.brands.padded_varemb import PaddedVarEmb, padded
 from promo_kedro.pipelines.modelling.brands.parameters import (
@@ -107,7 +108,7 @@ def test_gradients_of_consumers_are_those_of_each_alone(version):
         alone = TRAINING.rows(torch.tensor([row]))
         network.zero_grad()
         scores = network(alone).scores
-        (BRANDS * loss_of().mean(scores, alone.bought_matrix(BRANDS), None)).backward()
+        (BRANDS * loss_of().mean(scores, alone.bought_matrix(BRANDS))).backward()
         for name, weight in network.named_parameters():
             assert torch.allclose(gradients[name][place], weight.grad, atol=1e-5), name
 
@@ -128,7 +129,7 @@ def test_without_noise_and_clipping_a_step_is_the_plain_one():
     course_of(private, TRAINING).train(1)
     optimizer = torch.optim.Adam(plain.parameters(), lr=0.01)
     scores = plain.train()(TRAINING).scores
-    (BRANDS * loss_of().mean(scores, TRAINING.bought_matrix(BRANDS), None)).backward()
+    (BRANDS * loss_of().mean(scores, TRAINING.bought_matrix(BRANDS))).backward()
     optimizer.step()
     for name, weight in plain.named_parameters():
         moved = dict(private.named_parameters())[name]
@@ -226,10 +227,20 @@ def fit(epsilon=8.0, training=TRAINING, **changes):
     recipe = BrandTrainingParameters(batch_size=100)
     loss = make_loss(run.loss, torch.ones(BRANDS), PREVALENCE)
     listed = brand_list().assign(prevalence=TRAINING.bought_matrix(BRANDS).mean(0).numpy())
-    return fit_private_varemb(
-        *(training, VALIDATION, listed, ENCODER, run, small_network(), recipe, loss),
-        Machine(), seed=changes.pop("seed", 3),
-    )  # fmt: skip
+    lesson = Lesson(
+        training=training,
+        validation=VALIDATION,
+        brand_list=listed,
+        encoder=ENCODER,
+        run=run,
+        network=small_network(),
+        recipe=recipe,
+        loss=loss,
+        prior_shift=torch.zeros(BRANDS),
+        machine=Machine(),
+        seed=changes.pop("seed", 3),
+    )
+    return fit_private_varemb(lesson)
 
 
 def test_with_much_epsilon_it_learns_and_tells_what_it_spent():

@@ -11,6 +11,7 @@ from sklearn.metrics import log_loss, precision_recall_fscore_support
 
 from promo_kedro.errors import InputError
 from promo_kedro.pipelines.modelling.brands.inputs import BrandInputs
+from promo_kedro.pipelines.modelling.brands.lesson import Lesson
 from promo_kedro.pipelines.modelling.brands.losses import make_loss
 from promo_kedro.pipelines.modelling.brands.parameters import (
     BrandNetworkParameters,
@@ -26,6 +27,7 @@ TRAINING = TABLES.encoded(ENCODER)
 BRAND_LIST = brand_list().assign(prevalence=TRAINING.bought_matrix(BRANDS).mean(0).numpy())
 JUDGED = favourites(400, seed=2)
 VALIDATION = JUDGED.encoded(ENCODER)
+NO_SHIFT = torch.zeros(BRANDS)
 RECORD = {
     "epoch",
     "train_loss",
@@ -85,19 +87,20 @@ def fit(
         {"batch_size": 32, "max_epochs": 4, "learning_rate": 0.01} | changes
     )
     weights, prevalence = torch.ones(BRANDS), torch.full((BRANDS,), 0.05)
-    return fit_varemb(
-        training,
-        VALIDATION,
-        BRAND_LIST,
-        ENCODER,
-        run,
-        network,
-        recipe,
-        make_loss(run.loss, weights, prevalence),
-        Machine(),
-        seed,
-        progress,
+    lesson = Lesson(
+        training=training,
+        validation=VALIDATION,
+        brand_list=BRAND_LIST,
+        encoder=ENCODER,
+        run=run,
+        network=network,
+        recipe=recipe,
+        loss=make_loss(run.loss, weights, prevalence),
+        prior_shift=NO_SHIFT,
+        machine=Machine(),
+        seed=seed,
     )
+    return fit_varemb(lesson, progress)
 
 
 def without_time(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -197,7 +200,7 @@ def test_audiences_are_judged_as_sklearn_does() -> None:
     brands = brand_list().assign(
         prevalence=np.linspace(0.02, 0.2, BRANDS), approved=np.arange(BRANDS) % 3 > 0
     )
-    judge = Judge(VALIDATION, TRAINING, brands)
+    judge = Judge(VALIDATION, brands, NO_SHIFT)
     logit = torch.randn(400, BRANDS, generator=torch.Generator().manual_seed(1))
     judged = judge.judge(logit)
     chosen = np.zeros((400, BRANDS), dtype=int)
@@ -218,8 +221,8 @@ def test_resampled_rows_are_judged_at_the_true_prevalence() -> None:
     doubled = TRAINING.rows(torch.cat([torch.arange(600), buyers, buyers]))
     after = torch.logit(doubled.bought_matrix(BRANDS).mean(0)).expand(400, -1)
     before = torch.logit(TRAINING.bought_matrix(BRANDS).mean(0)).expand(400, -1)
-    shifted = Judge(VALIDATION, doubled, BRAND_LIST).judge(after)
-    plain = Judge(VALIDATION, TRAINING, BRAND_LIST).judge(before)
+    shifted = Judge(VALIDATION, BRAND_LIST, (before - after)[0]).judge(after)
+    plain = Judge(VALIDATION, BRAND_LIST, NO_SHIFT).judge(before)
     assert shifted.log_loss == pytest.approx(plain.log_loss, rel=1e-5)
 
 

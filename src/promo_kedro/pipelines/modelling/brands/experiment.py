@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from promo_kedro.pipelines.modelling.brands.bau import fit_bau
 from promo_kedro.pipelines.modelling.brands.calibration import fit_brand_calibration
@@ -19,8 +20,8 @@ from promo_kedro.pipelines.modelling.brands.fingerprint import (
     hash_of_classroom,
     hash_of_table,
 )
-from promo_kedro.pipelines.modelling.brands.inputs import BrandInputs
 from promo_kedro.pipelines.modelling.brands.latest_snapshot import classroom_of
+from promo_kedro.pipelines.modelling.brands.lesson import Lesson, prevalence_of
 from promo_kedro.pipelines.modelling.brands.losses import make_loss
 from promo_kedro.pipelines.modelling.brands.models import BrandModel
 from promo_kedro.pipelines.modelling.brands.one_vs_rest import fit_one_vs_rest
@@ -121,6 +122,12 @@ class _Run:
     def is_network(self) -> bool:
         return self.parameters.model.startswith("varemb")
 
+    @property
+    def is_secret(self) -> bool:
+        """Whether the seed must not be told, since noise was drawn apart from it."""
+        private = self.parameters.private
+        return private is not None and not private.repeatable
+
     def fingerprint(self, data: str, custom_weights: DataFrame | None) -> str:
         """What the trained run depends on; on weights the retailer brought if it uses them."""
         told = [self.settings, code_of(self.parameters), self.seed, self.raw_data_hash, data]
@@ -131,12 +138,9 @@ class _Run:
     def train(self, classroom: Classroom, store: Any, data: str) -> TrainedRun:
         start = time.perf_counter()
         classroom = classroom_of(self.parameters, classroom)
-        before = torch.from_numpy(classroom.brand_list["prevalence"].to_numpy(np.float32))
-        progress = store.part(
-            f"run={self.name}/training", self.fingerprint(data, classroom.custom_weights)
-        )
-        model, after, history = self._fit(classroom, progress)
-        shift = correct_prior(torch.zeros_like(before), before, after)
+        fingerprint = self.fingerprint(data, classroom.custom_weights)
+        progress = store.part(f"run={self.name}/training", fingerprint)
+        model, shift, history = self._fit(classroom, progress)
         calibration = self._calibrate(classroom, model, shift)
         record = {
             "run": self.name,
@@ -145,7 +149,7 @@ class _Run:
             "resampling": self.parameters.resampling if self.is_network else None,
             "epsilon": history[-1].get("epsilon") if history else None,
             "parameters": json.dumps(self.settings, sort_keys=True),
-            "seed": self.seed,
+            "seed": None if self.is_secret else self.seed,
             "raw_data_hash": self.raw_data_hash,
             "epochs": len(history),
             "weights": int(sum(tensor.size for tensor in model.to_saved()["tensors"].values())),
@@ -154,55 +158,54 @@ class _Run:
         }
         return TrainedRun(model, shift, calibration, record)
 
-    def _fit(self, classroom: Classroom, progress: Any) -> tuple[BrandModel, torch.Tensor, History]:
-        """The model, the prevalence that it learnt from, and its epochs."""
+    def _fit(self, classroom: Classroom, progress: Any) -> tuple[BrandModel, Tensor, History]:
+        """The model, what turns its logits into those at the true prevalence, and its epochs."""
         brands, encoder = classroom.brand_list, classroom.encoder
-        prevalence = torch.from_numpy(brands["prevalence"].to_numpy(np.float32))
+        training = classroom.training
         seed = seed_for(self.seed, "brands", self.name)
+        if self.is_network:
+            return self._fit_network(classroom, seed, progress)
+        model: BrandModel
         if self.parameters.model == "popularity":
-            return fit_popularity(brands), prevalence, []
-        if self.parameters.model == "bau":
-            return fit_bau(classroom.training, brands, encoder, self.all.bau), prevalence, []
-        if self.parameters.model == "one_vs_rest":
-            trees = fit_one_vs_rest(
-                classroom.training,
-                classroom.validation,
-                brands,
-                encoder,
-                self.all.one_vs_rest,
-                seed,
-                self.all.threads,
-            )
-            return trees, prevalence, []
-        return self._fit_network(classroom, seed, progress)
+            model = fit_popularity(brands)
+        elif self.parameters.model == "bau":
+            model = fit_bau(training, brands, encoder, self.all.bau)
+        else:
+            settings, threads = self.all.one_vs_rest, self.all.threads
+            watching = classroom.validation
+            model = fit_one_vs_rest(training, watching, brands, encoder, settings, seed, threads)
+        return model, torch.zeros(len(brands)), []
 
     def _fit_network(
         self, classroom: Classroom, seed: int, progress: Any
-    ) -> tuple[BrandModel, torch.Tensor, History]:
-        brands, loss = classroom.brand_list, self.parameters.loss
+    ) -> tuple[BrandModel, Tensor, History]:
+        training, brands = classroom.training, classroom.brand_list
+        loss = self.parameters.loss
         weights = torch.from_numpy(brand_weights(loss, brands, classroom.custom_weights)).float()
-        drawn = resample(classroom.training, brands, self.parameters.resampling, seed)
-        after = torch.as_tensor(drawn.prevalence, dtype=torch.float32)
-        lesson = {
-            "training": classroom.training.rows(torch.as_tensor(drawn.rows)),
-            "validation": classroom.validation,
-            "brand_list": brands,
-            "encoder": classroom.encoder,
-            "run": self.parameters,
-            "network": self.all.network_of(self.name),
-            "training_parameters": self.all.training_of(self.name),
-            "loss": make_loss(loss, weights, after),
-            "machine": self.all,
-            "seed": seed,
-        }
+        drawn = resample(training, brands, self.parameters.resampling, seed)
+        before = prevalence_of(training, len(brands)).float()
+        shift = correct_prior(torch.zeros(len(brands)), before, drawn.prevalence)
+        lesson = Lesson(
+            training=training.rows(drawn.rows),
+            validation=classroom.validation,
+            brand_list=brands,
+            encoder=classroom.encoder,
+            run=self.parameters,
+            network=self.all.network_of(self.name),
+            recipe=self.all.training_of(self.name),
+            loss=make_loss(loss, weights, drawn.prevalence),
+            prior_shift=shift,
+            machine=self.all,
+            seed=seed,
+        )
         if self.parameters.private:
-            model, history = fit_private_varemb(**lesson)
+            model, history = fit_private_varemb(lesson)
         else:
-            model, history = fit_varemb(**lesson, progress=progress)
-        return model, after, history
+            model, history = fit_varemb(lesson, progress)
+        return model, shift, history
 
-    def _calibrate(self, classroom: Classroom, model: BrandModel, shift: torch.Tensor) -> Any:
-        judged = _at_most(classroom.validation, self.all.calibration.max_consumers)
+    def _calibrate(self, classroom: Classroom, model: BrandModel, shift: Tensor) -> Any:
+        judged = classroom.validation.at_most(self.all.calibration.max_consumers)
         logit = uncalibrated_logit(model, shift, judged)
         bought = judged.bought_matrix(len(classroom.brand_list))
         return fit_brand_calibration(logit, bought, self.all.calibration)
@@ -214,13 +217,6 @@ def _named(run: RunParameters) -> str:
     if loss.weights == "equal":
         return loss.name
     return f"{loss.name}, {loss.weights}" + (" on positives" * (loss.weight_on == "positives"))
-
-
-def _at_most(inputs: BrandInputs, rows: int) -> BrandInputs:
-    """Evenly spaced rows, so that no ids are preferred."""
-    if len(inputs) <= rows:
-        return inputs
-    return inputs.rows(torch.linspace(0, len(inputs) - 1, rows).long())
 
 
 def _packed(run: TrainedRun) -> dict[str, Any]:

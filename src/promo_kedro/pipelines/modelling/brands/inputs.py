@@ -87,6 +87,12 @@ class BrandInputs:
             None if self.bought is None else _pairs_of(self.bought, rows),
         )
 
+    def at_most(self, rows: int) -> "BrandInputs":
+        """Return so many rows evenly spaced, so that no ids or snapshots are preferred; or all."""
+        if len(self) <= rows:
+            return self
+        return self.rows(torch.linspace(0, len(self) - 1, rows, dtype=torch.float64).long())
+
     def bought_matrix(self, brands: int) -> Tensor:
         """Return (n, brands) ones where a brand was bought, else zeros.
 

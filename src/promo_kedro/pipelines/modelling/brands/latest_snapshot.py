@@ -8,8 +8,8 @@ import torch
 
 from promo_kedro.pipelines.modelling.brands.classroom import Classroom
 from promo_kedro.pipelines.modelling.brands.inputs import BrandInputs
+from promo_kedro.pipelines.modelling.brands.lesson import prevalence_of
 from promo_kedro.pipelines.modelling.brands.parameters import RunParameters
-from promo_kedro.pipelines.modelling.brands.training import prevalence_of
 
 
 def classroom_of(run: RunParameters, classroom: Classroom) -> Classroom:

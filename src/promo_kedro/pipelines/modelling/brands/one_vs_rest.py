@@ -155,7 +155,7 @@ def fit_one_vs_rest(
     largest = [int(position) for position in approved["position"].head(parameters.brands)]
     features = Features(largest, min(len(encoder.categories), MOST_CATEGORIES))
     draw = np.random.default_rng(seed)
-    learn, watch = (_at_most(part, parameters.max_rows, draw) for part in (training, validation))
+    learn, watch = (_drawn(part, parameters.max_rows, draw) for part in (training, validation))
     lesson = _Lesson(features, learn, watch, len(brand_list), _settings(parameters, seed, threads))
     texts = {}
     for position in largest:
@@ -225,10 +225,10 @@ def _settings(parameters: OneVsRestParameters, seed: int, threads: int | None) -
     }
 
 
-def _at_most(inputs: BrandInputs, rows: int, draw: np.random.Generator) -> BrandInputs:
-    if len(inputs) <= rows:
+def _drawn(inputs: BrandInputs, most: int, draw: np.random.Generator) -> BrandInputs:
+    if len(inputs) <= most:
         return inputs
-    picked = np.sort(draw.choice(len(inputs), rows, replace=False))
+    picked = np.sort(draw.choice(len(inputs), most, replace=False))
     return inputs.rows(torch.from_numpy(picked))
 
 

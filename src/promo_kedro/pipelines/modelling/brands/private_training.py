@@ -30,16 +30,14 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from promo_kedro.errors import InputError
 from promo_kedro.pipelines.modelling.brands.inputs import BrandInputs
 from promo_kedro.pipelines.modelling.brands.latest_snapshot import latest_rows
+from promo_kedro.pipelines.modelling.brands.lesson import Lesson
 from promo_kedro.pipelines.modelling.brands.losses import BrandLoss
 from promo_kedro.pipelines.modelling.brands.padded_varemb import PaddedVarEmb, padded
 from promo_kedro.pipelines.modelling.brands.parameters import (
-    BrandNetworkParameters,
-    BrandTrainingParameters,
     PrivateParameters,
-    RunParameters,
 )
 from promo_kedro.pipelines.modelling.brands.privacy_budget import PrivacyBudget, load_opacus
-from promo_kedro.pipelines.modelling.brands.training import LARGEST_LOGIT, Judge, Machine
+from promo_kedro.pipelines.modelling.brands.training import LARGEST_LOGIT, Judge
 from promo_kedro.pipelines.modelling.brands.varemb import (
     Sizes,
     VarEmb,
@@ -47,10 +45,8 @@ from promo_kedro.pipelines.modelling.brands.varemb import (
     build_varemb,
     first_scores,
 )
-from promo_kedro.pipelines.modelling.brands.variables import Encoder
 from promo_kedro.pipelines.modelling.parameters import ComputeParameters
 from promo_kedro.pipelines.modelling.training import reproducible
-from promo_kedro.types import DataFrame
 
 logger = logging.getLogger(__name__)
 
@@ -61,33 +57,15 @@ _ROWS_AT_ONCE = 64  # a gradient of the whole network for each
 _FEWEST_BUYERS = 0.5
 
 
-def fit_private_varemb(  # noqa: PLR0913, PLR0917 - as `fit_varemb`
-    training: BrandInputs,
-    validation: BrandInputs,
-    brand_list: DataFrame,
-    encoder: Encoder,
-    run: RunParameters,
-    network: BrandNetworkParameters,
-    training_parameters: BrandTrainingParameters,
-    loss: BrandLoss,
-    machine: Machine,
-    seed: int,
-) -> tuple[VarEmbModel, list[dict[str, Any]]]:
+def fit_private_varemb(lesson: Lesson) -> tuple[VarEmbModel, list[dict[str, Any]]]:
     """Train one VarEmb within the ε of ``run.private``, on the CPU.
 
     Args:
-        training: Training consumers; rows before their latest snapshot are not read.
-        validation: Those who judge each epoch; nothing is chosen by them.
-        brand_list: Every brand with position, approval and its prevalence at the latest snapshot.
-        encoder: Gives the sizes of the vocabularies.
-        run: Version, loss, and ``private``: ε, δ, clip (of the gradient of a consumer's loss summed
-            over brands), epochs and learning rate.
-        network: Its parameters.
-        training_parameters: Consumers per step, to be expected; nothing else of them.
-        loss: Teaches; on rows as they are.
-        machine: Threads.
-        seed: Starting weights and dropout, which no consumer has a part in; all else only of a
-            ``repeatable`` run.
+        lesson: As for ``fit_varemb``, but for what follows. Rows before the latest snapshot are not
+            read; of the recipe only the size of a batch is, to be expected; and those who validate
+            choose nothing. ``run.private`` says ε, δ, clip (of the gradient of a consumer's loss
+            summed over brands), epochs and learning rate. The seed is of starting weights and
+            dropout, which no consumer has a part in; of all else only if ``repeatable``.
 
     Returns:
         What ``fit_varemb`` returns; records tell ``epsilon``, spent up to the epoch's end.
@@ -96,18 +74,21 @@ def fit_private_varemb(  # noqa: PLR0913, PLR0917 - as `fit_varemb`
         InputError: opacus is not installed; a consumer has several rows, as after resampling;
             a loss is not finite.
     """
+    run, network, loss = lesson.run, lesson.network, lesson.loss
     private = run.private
     if private is None:
         raise ValueError("this run is not private")
     load_opacus()
-    draws = _source_of_chance(private, seed)
-    once = one_row_each(training)
-    compute = ComputeParameters(accelerator="cpu", precision="32-true", threads=machine.threads)
-    with reproducible(seed, compute):
-        rate = min(1.0, training_parameters.batch_size / len(once))
+    draws = _source_of_chance(private, lesson.seed)
+    once = one_row_each(lesson.training)
+    compute = ComputeParameters(
+        accelerator="cpu", precision="32-true", threads=lesson.machine.threads
+    )
+    with reproducible(lesson.seed, compute):
+        rate = min(1.0, lesson.recipe.batch_size / len(once))
         budget = PrivacyBudget.for_target(private, rate, private.epochs * _steps(rate))
         _tell_budget(private, budget, len(once))
-        sizes = Sizes.of(encoder)
+        sizes = Sizes.of(lesson.encoder)
         prevalence = noisy_prevalence(once, sizes.brands, budget.counting_noise, draws)
         module = build_varemb(run.model, sizes, network, first_scores(loss, prevalence))
         model = VarEmbModel(run.model, sizes, network, module, run.loss, loss)
@@ -115,7 +96,7 @@ def fit_private_varemb(  # noqa: PLR0913, PLR0917 - as `fit_varemb`
         course = PrivateCourse(
             module, once, loss, weight, budget, private.clip, private.learning_rate, draws
         )
-        judge = Judge(validation, once, brand_list)
+        judge = Judge(lesson.validation, lesson.brand_list, lesson.prior_shift)
         history = [
             _epoch(course, model, judge, epoch, private.epochs)
             for epoch in range(1, private.epochs + 1)
@@ -259,7 +240,7 @@ class PrivateCourse:
         """Return a consumer's loss, summed over brands so that clips mean the same for any list."""
         named = {f"network.{name}": weight for name, weight in weights.items()}
         scores, divergence = functional_call(self.padded, named, columns)
-        mean = self.loss.mean(scores[None], bought[None], None)
+        mean = self.loss.mean(scores[None], bought[None])
         return len(scores) * (mean + self.bottleneck_weight * divergence), scores
 
 

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterator
 from math import isfinite
 from time import perf_counter
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import torch
 from lightning_fabric import Fabric
@@ -15,12 +15,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from promo_kedro.errors import InputError
 from promo_kedro.pipelines.modelling.averaging import put, weights_of
 from promo_kedro.pipelines.modelling.brands.inputs import BrandInputs, from_tensors, to_tensors
-from promo_kedro.pipelines.modelling.brands.losses import BrandLoss
-from promo_kedro.pipelines.modelling.brands.parameters import (
-    BrandNetworkParameters,
-    BrandTrainingParameters,
-    RunParameters,
-)
+from promo_kedro.pipelines.modelling.brands.lesson import Lesson, prevalence_of
 from promo_kedro.pipelines.modelling.brands.varemb import (
     ROWS_AT_ONCE,
     Sizes,
@@ -28,9 +23,7 @@ from promo_kedro.pipelines.modelling.brands.varemb import (
     VarEmbModel,
     build_varemb,
     first_scores,
-    logit_of,
 )
-from promo_kedro.pipelines.modelling.brands.variables import Encoder
 from promo_kedro.pipelines.modelling.parameters import ComputeParameters
 from promo_kedro.pipelines.modelling.resumption import Progress
 from promo_kedro.pipelines.modelling.training import fabric_for, reproducible
@@ -42,14 +35,6 @@ MOST_JUDGED = 20_000
 LARGEST_LOGIT = 30.0
 
 
-class Machine(Protocol):
-    """Where the arithmetic runs; `BrandModellingParameters` says so."""
-
-    threads: int | None
-    accelerator: Literal["auto", "cpu", "cuda", "mps"]
-    precision: Literal["32-true", "16-mixed", "bf16-mixed"]
-
-
 class Judgement(NamedTuple):
     """How well the validation consumers are foretold."""
 
@@ -59,18 +44,8 @@ class Judgement(NamedTuple):
     f1: float
 
 
-def fit_varemb(  # noqa: PLR0913, PLR0917 - whom, with what, how and where
-    training: BrandInputs,
-    validation: BrandInputs,
-    brand_list: DataFrame,
-    encoder: Encoder,
-    run: RunParameters,
-    network: BrandNetworkParameters,
-    training_parameters: BrandTrainingParameters,
-    loss: BrandLoss,
-    machine: Machine,
-    seed: int,
-    progress: Progress | None = None,
+def fit_varemb(
+    lesson: Lesson, progress: Progress | None = None
 ) -> tuple[VarEmbModel, list[dict[str, Any]]]:
     """Train a network and keep the weights of its best epoch.
 
@@ -80,16 +55,7 @@ def fit_varemb(  # noqa: PLR0913, PLR0917 - whom, with what, how and where
     two curves of an epoch, told in the same unit, can be laid beside those of any other run.
 
     Args:
-        training: What it learns from, resampled if so wished.
-        validation: Who decides when to stop.
-        brand_list: ``brand_list`` by position.
-        encoder: Which encoded the inputs.
-        run: Which version, and what the loss is called.
-        network: Its parameters.
-        training_parameters: How it is trained.
-        loss: The loss of ``run.loss``, on the weights of the brands.
-        machine: Where the arithmetic runs.
-        seed: Starting weights, order of the rows, dropout.
+        lesson: Who learns what, and how.
         progress: Goes on from the state found there, and keeps it after every epoch.
 
     Returns:
@@ -101,40 +67,38 @@ def fit_varemb(  # noqa: PLR0913, PLR0917 - whom, with what, how and where
     Raises:
         InputError: There is no one to train on or to validate on, or a loss is not finite.
     """
-    _refuse_nobody(training, validation)
+    lesson.refuse_nobody()
+    run, machine, sizes = lesson.run, lesson.machine, Sizes.of(lesson.encoder)
     compute = ComputeParameters(
         accelerator=machine.accelerator, precision=machine.precision, threads=machine.threads
     )
-    sizes = Sizes.of(encoder)
-    with reproducible(seed, compute):
-        bias = first_scores(loss, prevalence_of(training, sizes.brands))
-        module = build_varemb(run.model, sizes, network, bias)
-        judge = Judge(validation, training, brand_list)
-        course = Course(
-            fabric_for(compute), module, training, judge, loss, network, training_parameters, seed
-        )
+    with reproducible(lesson.seed, compute):
+        bias = first_scores(lesson.loss, prevalence_of(lesson.training, sizes.brands))
+        module = build_varemb(run.model, sizes, lesson.network, bias)
+        course = Course(fabric_for(compute), module, lesson)
         course.begin(progress.load() if progress else None)
         while not course.done:
             course.train_epoch()
             if progress:
                 progress.save(course.state_dict())
         history = course.finish()
-    return VarEmbModel(run.model, sizes, network, module, run.loss, loss.cpu()), history
+    model = VarEmbModel(run.model, sizes, lesson.network, module, run.loss, lesson.loss.cpu())
+    return model, history
 
 
 class Judge:
     """The validation consumers; of very many, evenly spaced ones."""
 
-    def __init__(self, validation: BrandInputs, training: BrandInputs, brand_list: DataFrame):
+    def __init__(self, validation: BrandInputs, brand_list: DataFrame, prior_shift: Tensor):
         brands = brand_list.sort_values("position")
-        rows = torch.linspace(0, len(validation) - 1, min(len(validation), MOST_JUDGED)).long()
-        self.inputs = validation.rows(rows)
+        self.inputs = validation.at_most(MOST_JUDGED)
+        rows = len(self.inputs)
         self.bought = self.inputs.bought_matrix(len(brands))
         self.approved = torch.from_numpy(brands["approved"].to_numpy(bool, copy=True))
         prevalence = torch.tensor(brands["prevalence"].to_numpy(float))
-        self.audience = torch.round(prevalence * len(rows)).long().clamp(max=len(rows))
+        self.audience = torch.round(prevalence * rows).long().clamp(max=rows)
         # Training rows may have been resampled; those judged never are.
-        self.prior_shift = logit_of(prevalence) - logit_of(prevalence_of(training, len(brands)))
+        self.prior_shift = prior_shift
 
     def judge(self, logit: Tensor) -> Judgement:
         """Judge logits (n, brands) that a loss under the training rows' prevalence stands for."""
@@ -156,29 +120,20 @@ class Judge:
 class Course:
     """One network on its way: everything that the next epoch depends on."""
 
-    def __init__(
-        self,
-        fabric: Fabric,
-        network: VarEmb,
-        training: BrandInputs,
-        judge: Judge,
-        loss: BrandLoss,
-        network_parameters: BrandNetworkParameters,
-        parameters: BrandTrainingParameters,
-        seed: int,
-    ):
-        self.fabric, self.network, self.training, self.judge = fabric, network, training, judge
-        self.parameters, self.seed = parameters, seed
-        self.bottleneck_weight = network_parameters.bottleneck_weight
-        self.loss = loss.to(fabric.device)
+    def __init__(self, fabric: Fabric, network: VarEmb, lesson: Lesson):
+        self.fabric, self.network, self.training = fabric, network, lesson.training
+        self.judge = Judge(lesson.validation, lesson.brand_list, lesson.prior_shift)
+        self.parameters, self.seed = lesson.recipe, lesson.seed
+        self.bottleneck_weight = lesson.network.bottleneck_weight
+        self.loss = lesson.loss.to(fabric.device)
         self.optimizer = torch.optim.Adam(
             network.parameters(),
-            lr=parameters.learning_rate,
-            weight_decay=parameters.weight_decay,
+            lr=lesson.recipe.learning_rate,
+            weight_decay=lesson.recipe.weight_decay,
             fused=True,
         )
         self.plateau = ReduceLROnPlateau(
-            self.optimizer, factor=parameters.plateau_factor, patience=0
+            self.optimizer, factor=lesson.recipe.plateau_factor, patience=0
         )
         self.module, self.stepper = fabric.setup(_OfTensors(network), self.optimizer)
         self.epoch, self.done = 0, False
@@ -243,7 +198,7 @@ class Course:
             batch = self.training.rows(rows)
             bought = batch.bought_matrix(self.network.brand.out_features).to(self.fabric.device)
             scores, divergence = self._ask(batch)
-            taught = self.loss.mean(scores, bought, None) + self.bottleneck_weight * divergence
+            taught = self.loss.mean(scores, bought) + self.bottleneck_weight * divergence
             self.optimizer.zero_grad()
             self.fabric.backward(taught)
             self.stepper.step()
@@ -327,22 +282,6 @@ def log_loss_of(logit: Tensor, bought: Tensor) -> Tensor:
     """
     held = logit.clamp(-LARGEST_LOGIT, LARGEST_LOGIT)
     return binary_cross_entropy_with_logits(held, bought)
-
-
-def prevalence_of(inputs: BrandInputs, brands: int) -> Tensor:
-    """Return the share of rows that bought each brand, without the matrix of all."""
-    if inputs.bought is None:
-        raise InputError("brands: snapshots without purchases to foretell cannot train.")
-    return torch.bincount(inputs.bought[:, 1], minlength=brands).double() / len(inputs)
-
-
-def _refuse_nobody(training: BrandInputs, validation: BrandInputs) -> None:
-    for name, inputs in (("trains", training), ("validates", validation)):
-        if not len(inputs):
-            raise InputError(
-                f"brands: no consumer {name}; set the shares of the roles in `brand_data` so that "
-                "each has consumers."
-            )
 
 
 _KEPT = ("epoch", "done", "history", "best_loss", "best_epoch", "best")

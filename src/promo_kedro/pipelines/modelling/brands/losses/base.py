@@ -59,19 +59,15 @@ class BrandLoss(nn.Module, ABC):
         purchases = bought * self.purchase_weight * self.if_bought(scores)
         return self.term_weight * (purchases + (1 - bought) * self.if_not(scores))
 
-    def mean(self, scores: Tensor, bought: Tensor, row_weight: Tensor | None = None) -> Tensor:
+    def mean(self, scores: Tensor, bought: Tensor) -> Tensor:
         """Return the mean over brands and consumers, a scalar with a gradient.
 
         Args:
             scores: (n, B) what the network says.
             bought: (n, B) 0 or 1.
-            row_weight: (n,) how much each consumer counts; all alike when None.
         """
         # Half precision, where a network may run, is too coarse for logarithms near a margin.
-        per_row = self.terms(scores.to(torch.float32), bought).mean(dim=1)
-        if row_weight is None:
-            return per_row.mean()
-        return (per_row * row_weight).sum() / row_weight.sum()
+        return self.terms(scores.to(torch.float32), bought).mean()
 
     def logit(self, scores: Tensor) -> Tensor:
         """Return the logit (n, B) of the probability at which scores (n, B) are the optimum."""
