@@ -45,7 +45,7 @@ def test_only_what_is_missing_or_changed_is_scored(tmp_path):
     asked = []
 
     def keep(saved: dict, tables: pd.DataFrame) -> pd.DataFrame:
-        kept = KeptScores(Checkpoints(tmp_path), {"share": 0.1}, tables)
+        kept = KeptScores(Checkpoints(tmp_path), "abc", {"share": 0.1}, tables)
         kept.keep(NAMES, saved, lambda: asked.append(1) or scored(0.1 * len(asked)))
         ((names, pairs),) = kept.pairs()
         assert names == NAMES
@@ -63,8 +63,16 @@ def test_only_what_is_missing_or_changed_is_scored(tmp_path):
 
 def test_lost_scores_are_told(tmp_path):
     store = Checkpoints(tmp_path)
-    kept = KeptScores(store, {})
+    kept = KeptScores(store, "abc", {})
     kept.keep(NAMES, run(1.0), lambda: scored(0.5))
     store.clear()
     with pytest.raises(MissingRunError, match="validation, v1"):
         list(kept.pairs())
+
+
+def test_scores_of_other_data_are_removed(tmp_path):
+    store = Checkpoints(tmp_path)
+    KeptScores(store, "abc", {}).keep(NAMES, run(1.0), lambda: scored(0.5))
+    assert list(tmp_path.rglob("*.safetensors"))
+    KeptScores(store, "def", {})
+    assert not list(tmp_path.rglob("*.safetensors"))

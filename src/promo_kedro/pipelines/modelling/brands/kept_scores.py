@@ -27,12 +27,15 @@ class KeptScores:
     """Samples and runs, each in a part of the store.
 
     Args:
-        store: `Checkpoints`, a live folder.
+        store: `Checkpoints`, a live folder; what it holds of other data is removed.
+        raw_data_hash: Of the data that models and consumers are of.
         depends_on: What all of them depend on, such as parameters and tables.
     """
 
-    def __init__(self, store: Any, *depends_on: Any) -> None:
+    def __init__(self, store: Any, raw_data_hash: str, *depends_on: Any) -> None:
         self._store = store
+        self._data = raw_data_hash
+        store.keep_only(raw_data_hash)
         self._depends_on = [_hash_of(part) for part in depends_on]
         self._parts: list[tuple[Names, Any]] = []
         self._small: dict[str, list[DataFrame]] = {name: [] for name in SMALL}
@@ -41,7 +44,7 @@ class KeptScores:
         """Score a sample by a run, unless that was done before."""
         part = self._store.part(
             "/".join(f"{key}={value}" for key, value in names.items()),
-            _hash_of([self._depends_on, *_identity(saved_run)]),
+            self._data + _hash_of([self._depends_on, *_identity(saved_run)]),
         )
         state = part.load()
         if state is None:

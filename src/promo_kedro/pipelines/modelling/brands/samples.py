@@ -36,14 +36,16 @@ def score_samples(
     encoder = reader_of(brand_models, tables.brand_list, tables.brand_snapshots)
     (test,) = tables.snapshots_for("test")
     snapshots = {"validation": tables.latest_training, "out_of_training": test}
+    runs = runs_of(brand_models)
     kept = KeptScores(
         store,
+        next(iter(runs.values()))["card"]["record"]["raw_data_hash"],
         parameters.model_dump(mode="json"),
         *(tables.brand_list, tables.brand_consumers, tables.brand_snapshots),
     )
     for sample, snapshot in snapshots.items():
         customers = tables.customers(sample)
-        for name, saved in runs_of(brand_models).items():
+        for name, saved in runs.items():
             told = f"{name}, {sample.replace('_', ' ')}"
             kept.keep(
                 {"sample": sample, "run": name},
