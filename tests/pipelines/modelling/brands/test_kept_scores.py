@@ -1,5 +1,6 @@
 """Scores that are kept run by run."""
 
+import ibis
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,6 +9,7 @@ from promo_kedro.datasets.checkpoints import Checkpoints
 from promo_kedro.errors import MissingRunError
 from promo_kedro.pipelines.modelling.brands.kept_scores import (
     KeptScores,
+    digest_of,
     pack_frame,
     unpack_frame,
 )
@@ -76,3 +78,12 @@ def test_scores_of_other_data_are_removed(tmp_path):
     assert list(tmp_path.rglob("*.safetensors"))
     KeptScores(store, "def", {})
     assert not list(tmp_path.rglob("*.safetensors"))
+
+
+def test_a_digest_sees_every_cell_and_no_order():
+    rows = pd.DataFrame({"customer_id": [1, 2, 3], "brand": ["a", "b", None], "lines": [4, 4, 9]})
+    digest = digest_of(ibis.memtable(rows))
+    assert digest_of(ibis.memtable(rows.iloc[::-1])) == digest
+    for change in ({"brand": ["a", "c", None]}, {"lines": [4, 9, 4]}, {"customer_id": [1, 2, 4]}):
+        assert digest_of(ibis.memtable(rows.assign(**change))) != digest
+    assert digest_of(ibis.memtable(rows.head(2))) != digest

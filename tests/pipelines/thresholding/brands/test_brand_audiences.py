@@ -139,9 +139,7 @@ def test_audiences_are_those_that_full_matrices_give(tables, saved, probabilitie
                 "threshold": int((p[:, b] >= threshold).sum()),
             }[sizing]
             row = (
-                audiences.query(
-                    "sample == @sample and run == 'varemb' and sizing == @sizing"
-                )
+                audiences.query("sample == @sample and run == 'varemb' and sizing == @sizing")
                 .set_index("brand")
                 .loc[f"brand {b}"]
             )

@@ -17,7 +17,7 @@ import torch
 
 from promo_kedro.errors import MissingRunError
 from promo_kedro.pipelines.modelling.brands.scoring import Scored
-from promo_kedro.types import DataFrame
+from promo_kedro.types import DataFrame, Table
 
 Names = dict[str, str]
 SMALL = ("totals", "histograms", "sample")
@@ -71,6 +71,18 @@ class KeptScores:
                     "`kedro run --pipeline=brands` again."
                 )
             yield names, unpack_frame(state["pairs"])
+
+
+def digest_of(table: Table) -> list[int]:
+    """What changes when a row of a table does: how many there are, and a hash of them all."""
+    first, *others = table.columns
+    row = table[first].hash()
+    for name in others:
+        # Hashed again after each column: engines join hashes by an exclusive or, which would not
+        # see two values that change places.
+        row = (row ^ table[name].hash()).hash()
+    counted = table.aggregate(rows=table.count(), digest=row.bit_xor()).to_pyarrow().to_pylist()
+    return [int(value or 0) for value in counted[0].values()]
 
 
 def pack_frame(frame: DataFrame) -> dict[str, Any]:

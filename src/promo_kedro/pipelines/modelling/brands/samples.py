@@ -10,7 +10,7 @@ import numpy as np
 
 from promo_kedro.errors import InputError
 from promo_kedro.pipelines.modelling.brands.classroom import BrandTables
-from promo_kedro.pipelines.modelling.brands.kept_scores import KeptScores
+from promo_kedro.pipelines.modelling.brands.kept_scores import KeptScores, digest_of
 from promo_kedro.pipelines.modelling.brands.parameters import (
     BrandModellingParameters,
     ScoringParameters,
@@ -42,6 +42,7 @@ def score_samples(
         next(iter(runs.values()))["card"]["record"]["raw_data_hash"],
         parameters.model_dump(mode="json"),
         *(tables.brand_list, tables.brand_consumers, tables.brand_snapshots),
+        *map(digest_of, (tables.brand_features, tables.brand_history, tables.brand_purchases)),
     )
     for sample, snapshot in snapshots.items():
         customers = tables.customers(sample)

@@ -281,7 +281,7 @@ def run_rows(experiment: pd.DataFrame) -> list[Row]:
         {
             "name": row["run"],
             "what": describe(row),
-            "seed": row["seed"],
+            "seed": written(row["seed"], "{:.0f}"),
             "epochs": written(row["epochs"], "{:,.0f}"),
             "weights": written(row["weights"], "{:,.0f}"),
             "seconds": written(row["seconds"], "{:,.1f}"),
