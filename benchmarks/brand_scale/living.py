@@ -115,6 +115,7 @@ def live(retailer: Retailer, folder: Path, processes: int) -> float:
 def write_part(retailer: Retailer, rows: range, folder: Path) -> None:
     """Let some consumers live, and write their brand tables by the project's own functions."""
     from promo_kedro.pipelines.data_engineering.brands import nodes
+    from promo_kedro.pipelines.data_engineering.brands.history import history_of
     from promo_kedro.world.clean import clean_chunks, clean_items
 
     (chunk,) = clean_chunks(retailer.world, retailer.seed, [rows])
@@ -127,7 +128,7 @@ def write_part(retailer: Retailer, rows: range, folder: Path) -> None:
     features = connection.create_table("features", features)
     made = {
         "brand_features": features,
-        "brand_history": nodes.make_brand_history(transactions, items, snapshots, data),
+        "brand_history": history_of(transactions, items, snapshots, data.quarter_steps),
         "brand_purchases": nodes.make_brand_purchases(
             transactions, items, features, snapshots, data
         ),

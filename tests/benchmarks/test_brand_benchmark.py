@@ -14,6 +14,7 @@ from brand_seeds.retailers import Outcome, approve_every_second_brand, mapped, r
 from contest.project_runs import ProjectRun
 
 from promo_kedro.pipelines.data_engineering.brands import nodes
+from promo_kedro.pipelines.data_engineering.brands.history import history_of
 from promo_kedro.world import SimulationParameters
 from promo_kedro.world.clean import clean_chunks, clean_items
 
@@ -57,7 +58,7 @@ def made_whole(retailer: Retailer) -> dict[str, pd.DataFrame]:
     snapshots, data = retailer.snapshots, retailer.data
     features = nodes.make_brand_features(transactions, items, consumers, snapshots, data)
     features = connection.create_table("features", features)
-    history = nodes.make_brand_history(transactions, items, snapshots, data)
+    history = history_of(transactions, items, snapshots, data.quarter_steps)
     bought = nodes.make_brand_purchases(transactions, items, features, snapshots, data)
     tables = zip(TABLES, (features, history, bought), strict=True)
     return {name: table.to_pandas() for name, table in tables}

@@ -1,5 +1,6 @@
 """Tables written part by part: whole or not at all."""
 
+import ibis
 import pandas as pd
 import pytest
 
@@ -69,3 +70,17 @@ def test_a_failing_part_leaves_the_former_table(dataset):
 def test_no_parts_or_parts_without_their_names_are_refused(dataset, parts):
     with pytest.raises(Exception, match=r"no part to write|a part names \['run'\]"):
         dataset.save(parts)
+
+
+def test_parts_may_be_expressions_and_snapshots_are_numbers(tmp_path):
+    dataset = StreamedTableDataset(
+        filepath=str(tmp_path / "table"),
+        connection={"backend": "duckdb"},
+        save_args={"partition_by": ["snapshot"]},
+    )
+    lines = ibis.memtable(pd.DataFrame({"step": [3, 4, 5]}))
+    dataset.save([({"snapshot": str(s)}, lines.filter(lines["step"] < s)) for s in (4, 12)])
+    table = dataset.load()
+    assert table.schema()["snapshot"].is_integer()
+    found = table.to_pandas()[["snapshot", "step"]].itertuples(index=False, name=None)
+    assert sorted(found) == [(4, 3), (12, 3), (12, 4), (12, 5)]

@@ -4,11 +4,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import quote
 
+from ibis import Table
 from pandas import DataFrame
 
 from promo_kedro.datasets.tables import TableDataset
 
-Part = tuple[dict[str, str], DataFrame]
+Part = tuple[dict[str, str], DataFrame | Table]
 """The values of the partition's columns, and its rows without those columns."""
 
 
@@ -32,7 +33,11 @@ class StreamedTableDataset(TableDataset):
         for values, rows in parts:
             folder = self._folder_of(values)
             folder.mkdir(parents=True, exist_ok=True)
-            rows.to_parquet(folder / f"part-{written}.parquet", index=False)
+            file = folder / f"part-{written}.parquet"
+            if isinstance(rows, DataFrame):
+                rows.to_parquet(file, index=False)
+            else:
+                self.connection.to_parquet(rows, str(file))
             written += 1
         if not written:
             raise ValueError(f"{self._filepath}: there is no part to write.")

@@ -12,6 +12,8 @@ from kedro_datasets.ibis import FileDataset
 from promo_kedro.datasets.atomic import AtomicSave
 from promo_kedro.datasets.files import preview_of
 
+WHOLE_NUMBERS = {"window", "snapshot"}
+
 
 class TableDataset(AtomicSave, FileDataset):
     """An Ibis table in a parquet file, or in a folder of them partitioned by columns.
@@ -37,7 +39,7 @@ class TableDataset(AtomicSave, FileDataset):
             hive_types_autocast=False,
             **self._load_args,
         )
-        return table.cast({"window": "int64"}) if "window" in self._partitions else table
+        return table.cast(dict.fromkeys(WHOLE_NUMBERS & set(self._partitions), "int64"))
 
     def save(self, data: Table | pd.DataFrame) -> None:
         """Execute the expression and write its rows whole."""

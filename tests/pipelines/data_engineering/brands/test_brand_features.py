@@ -26,7 +26,12 @@ def features(market: Market) -> ibis.Table:
 
 def history(market: Market) -> ibis.Table:
     lines, items, _ = market.tables
-    return make_brand_history(lines, items, SNAPSHOTS, PARAMETERS)
+    parts = make_brand_history(lines, items, SNAPSHOTS, PARAMETERS)
+    whole = (
+        rows.mutate(snapshot=ibis.literal(int(values["snapshot"]), "int64"))
+        for values, rows in parts
+    )
+    return ibis.union(*whole).relocate("snapshot", before="customer_id").order_by(HISTORY_KEYS)
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,10 @@ from brand_market import N_STEPS, ODD_BRANDS, PARAMETERS, SNAPSHOTS, Market, cha
 
 from promo_kedro.errors import InputError
 from promo_kedro.pipelines.data_engineering.brands.brand_list import strata_of
+from promo_kedro.pipelines.data_engineering.brands.history import history_of
 from promo_kedro.pipelines.data_engineering.brands.nodes import (
     list_brands,
     make_brand_features,
-    make_brand_history,
     make_brand_purchases,
     split_brand_consumers,
 )
@@ -42,7 +42,7 @@ def listed(
     features = make_brand_features(lines, items, people, SNAPSHOTS, parameters).cache()
     brands = list_brands(
         features,
-        make_brand_history(lines, items, SNAPSHOTS, parameters),
+        history_of(lines, items, SNAPSHOTS, parameters.quarter_steps),
         make_brand_purchases(lines, items, features, SNAPSHOTS, parameters),
         split_brand_consumers(people, parameters, seed=1),
         SNAPSHOTS,

@@ -55,11 +55,26 @@ def make_brand_history(
     items: Table,
     brand_snapshots: DataFrame,
     parameters: BrandDataParameters,
-) -> Table:
-    """Count what every consumer bought in the year before every snapshot."""
+) -> list[tuple[dict[str, str], Table]]:
+    """Count what every consumer bought before every snapshot.
+
+    Returns:
+        A part of ``brand_history`` for each snapshot: all at once take the memory of all.
+    """
     from promo_kedro.pipelines.data_engineering.brands.history import history_of
 
-    return history_of(transactions, items, brand_snapshots, parameters.quarter_steps)
+    return [
+        (
+            {"snapshot": str(snapshot)},
+            history_of(
+                transactions,
+                items,
+                brand_snapshots[brand_snapshots["snapshot"] == snapshot],
+                parameters.quarter_steps,
+            ).drop("snapshot"),
+        )
+        for snapshot in brand_snapshots["snapshot"]
+    ]
 
 
 def make_brand_purchases(
