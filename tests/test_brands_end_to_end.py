@@ -103,6 +103,19 @@ def test_lists_that_cannot_be_used_are_refused(retailer, name, text, said):
     assert "Traceback" not in output
 
 
+def test_kedro_viz_shows_the_plots_and_no_one(retailer):
+    code, output = retailer.kedro("viz", "build", "--include-previews")
+    assert code == 0, output[-4000:]
+    nodes = [json.loads(path.read_text()) for path in (retailer.path / "build/api/nodes").iterdir()]
+    previews = {(node.get("filepath") or "").split("/")[-1]: node.get("preview") for node in nodes}
+    figures = [path.name for path in (retailer.path / "data").rglob("brand_*_plot.png")]
+    assert len(figures) == 7
+    assert all(previews[name] for name in figures)
+    for table in ("brand_audience_members.parquet", "brand_scored_pairs", "brand_features.parquet"):
+        assert previews[table]["data"], table
+        assert "customer_id" not in previews[table]["columns"]
+
+
 def test_results_say_which_data_they_come_from(retailer):
     recorded = json.loads((retailer.path / "data" / "provenance.json").read_text())
     manifest = json.loads(next((retailer.path / "data").rglob("raw_manifest.json")).read_text())

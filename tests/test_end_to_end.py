@@ -171,7 +171,7 @@ def test_kedro_viz_builds_with_previews(retailer):
     assert code == 0, output[-4000:]
     nodes = [json.loads(path.read_text()) for path in (retailer.path / "build/api/nodes").iterdir()]
     previews = {(node.get("filepath") or "").split("/")[-1]: node.get("preview") for node in nodes}
-    figures = [name for name in previews if name.endswith("_plot.png")]
+    figures = [path.name for path in (retailer.path / "data").rglob("*_plot.png")]
     assert len(figures) >= 11
     assert all(previews[name] for name in figures)
     assert previews["optimal_offers.parquet"]["data"]

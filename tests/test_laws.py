@@ -44,6 +44,7 @@ def test_every_parameter_is_read(config):
 
 
 def test_every_table_between_pipelines_has_a_schema(config):
+    catalog = config["catalog"]
     nodes = {node.name: node for pipe in pipelines.values() for node in pipe.nodes}.values()
     made_by = {output: node.namespace for node in nodes for output in node.outputs}
     crossing = {
@@ -55,11 +56,11 @@ def test_every_table_between_pipelines_has_a_schema(config):
     tables = {
         name
         for name in crossing
-        if config["catalog"][name]["type"].endswith(("TableDataset", "ParquetDataset"))
+        if catalog[name]["type"].endswith(("TableDataset", "ParquetDataset"))
         and not name.startswith("raw_")
     }
     assert tables
-    assert [name for name in sorted(tables) if "validator" not in config["catalog"][name]] == []
+    assert [name for name in sorted(tables) if "validator" not in catalog[name]] == []
 
 
 def test_the_default_pipeline_is_the_six(config):

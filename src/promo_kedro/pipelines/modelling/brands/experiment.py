@@ -181,7 +181,7 @@ class _Run:
     ) -> tuple[BrandModel, Tensor, History]:
         training, brands = classroom.training, classroom.brand_list
         loss = self.parameters.loss
-        weights = torch.from_numpy(brand_weights(loss, brands, classroom.custom_weights)).float()
+        weights = torch.tensor(brand_weights(loss, brands, classroom.custom_weights)).float()
         drawn = resample(training, brands, self.parameters.resampling, seed)
         before = prevalence_of(training, len(brands)).float()
         shift = correct_prior(torch.zeros(len(brands)), before, drawn.prevalence)
