@@ -36,6 +36,7 @@ from promo_kedro.pipelines.modelling.brands.trained_run import TrainedRun, uncal
 from promo_kedro.pipelines.modelling.brands.training import fit_varemb
 from promo_kedro.pipelines.modelling.brands.weights import brand_weights
 from promo_kedro.pipelines.modelling.seeds import seed_for
+from promo_kedro.pipelines.modelling.training import with_threads
 from promo_kedro.types import DataFrame
 
 logger = logging.getLogger(__name__)
@@ -71,7 +72,9 @@ def train_experiment(
         done = kept.load()
         if done is None:
             logger.info("Brands, run %d of %d: %s", number, len(parameters.experiment), name)
-            done = _packed(run.train(classroom, store, data))
+            # Sums by another number of threads differ in their last digits, and so would models.
+            with with_threads(parameters.compute):
+                done = _packed(run.train(classroom, store, data))
             kept.save(done)
         else:
             logger.info("Brands: %s is trained already", name)

@@ -59,10 +59,13 @@ def score_brands(
     """
     from promo_kedro.pipelines.modelling.brands.classroom import BrandTables
     from promo_kedro.pipelines.modelling.brands.samples import score_samples
+    from promo_kedro.pipelines.modelling.training import with_threads
 
-    return score_samples(
-        brand_models, BrandTables(**tables), parameters.scoring, brand_score_checkpoints
-    )
+    # As many threads for scores as for training: sums by other numbers differ in their last digits.
+    with with_threads(parameters.compute):
+        return score_samples(
+            brand_models, BrandTables(**tables), parameters.scoring, brand_score_checkpoints
+        )
 
 
 def score_next_brands(
@@ -82,15 +85,17 @@ def score_next_brands(
         InputError: The run in use was not trained, or it was trained to foretell other periods.
     """
     from promo_kedro.pipelines.modelling.brands.samples import score_next
+    from promo_kedro.pipelines.modelling.training import with_threads
 
-    return score_next(
-        brand_models,
-        brand_features,
-        brand_history,
-        brand_next_list,
-        brand_snapshots,
-        parameters,
-    )
+    with with_threads(parameters.compute):
+        return score_next(
+            brand_models,
+            brand_features,
+            brand_history,
+            brand_next_list,
+            brand_snapshots,
+            parameters,
+        )
 
 
 def measure_brand_membership(

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import Field, ValidationError, model_validator
 
 from promo_kedro.parameters import Parameters
+from promo_kedro.pipelines.modelling.parameters import ComputeParameters
 
 P = TypeVar("P", bound=Parameters)
 Count = Annotated[int, Field(ge=1)]
@@ -164,6 +165,13 @@ class BrandModellingParameters(Parameters):
     def experiment(self) -> dict[str, RunParameters]:
         """The runs by name; an environment leaves one out by setting it to null."""
         return {name: run for name, run in self.runs.items() if run is not None}
+
+    @property
+    def compute(self) -> ComputeParameters:
+        """Where the arithmetic runs, in the words of the purchase model."""
+        return ComputeParameters(
+            accelerator=self.accelerator, precision=self.precision, threads=self.threads
+        )
 
     def network_of(self, name: str) -> BrandNetworkParameters:
         """The network of a run."""
