@@ -22,6 +22,14 @@ STRATA = ["head", "mid", "niche"]
 HISTORY_KINDS = ["brand", "category", "item"]
 SIZINGS = ["prevalence", "expected_count", "f1_cutoff", "fixed", "precision_floor", "threshold"]
 LEVELS = ["user", "item"]
+ATTRIBUTES = [
+    "age_range",
+    "marital_status",
+    "rented",
+    "family_size",
+    "no_of_children",
+    "income_bracket",
+]
 
 
 class BrandSnapshots(PandasTable):

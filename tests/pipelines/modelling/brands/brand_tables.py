@@ -7,12 +7,12 @@ import pandas as pd
 
 from promo_kedro.pipelines.modelling.brands.inputs import BrandInputs
 from promo_kedro.pipelines.modelling.brands.variables import (
-    ATTRIBUTES,
     BEHAVIOUR,
     Encoder,
     encode,
     fit_encoder,
 )
+from promo_kedro.schemas.brands import ATTRIBUTES
 
 BRANDS = 12
 SNAPSHOT = 20

@@ -14,15 +14,8 @@ from promo_kedro.pipelines.data_engineering.whole_numbers import (
     ratio,
     total,
 )
+from promo_kedro.schemas.brands import ATTRIBUTES
 
-ATTRIBUTES = (
-    "age_range",
-    "marital_status",
-    "rented",
-    "family_size",
-    "no_of_children",
-    "income_bracket",
-)
 COUNTS = (
     "tenure_steps",
     "active_steps",

@@ -108,5 +108,7 @@ def measure_brand_membership(
     """
     from promo_kedro.pipelines.modelling.brands.classroom import BrandTables
     from promo_kedro.pipelines.modelling.brands.membership_of_runs import membership_of_runs
+    from promo_kedro.pipelines.modelling.training import with_threads
 
-    return membership_of_runs(brand_models, BrandTables(**tables), parameters.membership, seed)
+    with with_threads(parameters.compute):
+        return membership_of_runs(brand_models, BrandTables(**tables), parameters.membership, seed)

@@ -15,13 +15,12 @@ import torch
 
 from promo_kedro.pipelines.modelling.brands.inputs import BrandInputs
 from promo_kedro.pipelines.modelling.brands.variables import (
-    ATTRIBUTES,
     BEHAVIOUR,
     UNKNOWN,
     Encoder,
     encode_numbered,
 )
-from promo_kedro.schemas.brands import HISTORY_KINDS
+from promo_kedro.schemas.brands import ATTRIBUTES, HISTORY_KINDS
 from promo_kedro.types import Array, DataFrame, Table
 
 CONSUMERS_PER_PORTION = 100_000

@@ -7,6 +7,7 @@ through a small network, and lets what was bought of a brand speak straight to t
 The other reading of the name, "variational", is the optional Gaussian bottleneck.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from itertools import pairwise
@@ -143,7 +144,7 @@ def divergence_from_standard_normal(mean: Tensor, log_variance: Tensor) -> Tenso
     return 0.5 * (mean.square() + log_variance.exp() - 1.0 - log_variance).sum(dim=-1)
 
 
-class VarEmb(nn.Module):
+class VarEmb(nn.Module, ABC):
     """What both versions share: from a consumer embedding to a logit per brand."""
 
     def __init__(self, sizes: Sizes, network: BrandNetworkParameters, bias: Tensor):
@@ -165,9 +166,9 @@ class VarEmb(nn.Module):
             consumer, divergence = self.bottleneck(consumer)
         return Answer(self.scores(inputs, consumer), divergence)
 
+    @abstractmethod
     def consumer(self, inputs: BrandInputs) -> Tensor:
         """Return (n, consumer_size) embeddings."""
-        raise NotImplementedError
 
     def scores(self, inputs: BrandInputs, consumer: Tensor) -> Tensor:
         """Return (n, brands)."""

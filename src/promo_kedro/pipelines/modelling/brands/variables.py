@@ -8,17 +8,9 @@ import pandas as pd
 import torch
 
 from promo_kedro.pipelines.modelling.brands.inputs import BrandInputs, Tokens
-from promo_kedro.schemas.brands import HISTORY_KINDS
+from promo_kedro.schemas.brands import ATTRIBUTES, HISTORY_KINDS
 from promo_kedro.types import Array, DataFrame
 
-ATTRIBUTES = [
-    "age_range",
-    "marital_status",
-    "rented",
-    "family_size",
-    "no_of_children",
-    "income_bracket",
-]
 BEHAVIOUR = [
     "tenure_steps",
     "steps_since_purchase",
