@@ -14,6 +14,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "checkpoints": ["CheckpointsDataset"],
         "figures": ["FigureDataset"],
         "files": ["CSVDataset", "JSONDataset", "ParquetDataset", "TextDataset"],
+        "interactive": ["InteractiveFigureDataset"],
         "models": ["ModelsDataset"],
         "onnx_models": ["OnnxModelsDataset"],
         "raw": ["RawFilesDataset", "RawTableDataset"],

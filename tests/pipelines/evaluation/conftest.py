@@ -56,6 +56,7 @@ def make_run(categories=CATEGORIES, consumers=60, items=6, seed=1):
         optimal_offers=_offers(pairs, rng),
         optimization_summary=_summary(pairs),
         revenue_retention_frontier=_frontier(pairs),
+        plan_kpis=_kpis(pairs),
         training_history=_history([*categories, "pooled"], rng),
         calendar=_calendar(),
         raw_manifest={
@@ -323,6 +324,24 @@ def _frontier(pairs):
             )
             for mode in ("linear", "exact")
             for category in pairs["category"].unique()
+        ]
+    )
+
+
+def _kpis(pairs):
+    """Today's offers and the plan, per category; the summary has no plan for Bakery."""
+    return pd.DataFrame(
+        [
+            {
+                "mode": mode,
+                "category": category,
+                "revenue_before": 97.0 + place,
+                "revenue_after": 110.0 + place,
+                "retention_before": 0.11,
+                "retention_after": 0.16,
+            }
+            for mode in ("paper", "linear", "exact")
+            for place, category in enumerate(pairs["category"].unique())
         ]
     )
 

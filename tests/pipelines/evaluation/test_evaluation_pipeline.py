@@ -10,7 +10,14 @@ from kedro.runner import SequentialRunner
 from pydantic import ValidationError
 
 from promo_kedro import schemas
-from promo_kedro.datasets import CSVDataset, FigureDataset, JSONDataset, ParquetDataset, TextDataset
+from promo_kedro.datasets import (
+    CSVDataset,
+    FigureDataset,
+    InteractiveFigureDataset,
+    JSONDataset,
+    ParquetDataset,
+    TextDataset,
+)
 from promo_kedro.pipelines.evaluation import create_pipeline
 from promo_kedro.pipelines.evaluation.parameters import EvaluationParameters
 
@@ -90,6 +97,11 @@ def test_a_run_without_truth_writes_everything(tmp_path, made_up_run, evaluation
         schema.validate(catalog.load(name))
     value = json.loads((tmp_path / "offer_value.json").read_text())
     assert value["rows"] == []
+    interactive = json.loads(
+        (tmp_path / "revenue_retention_frontier_interactive_plot.json").read_text()
+    )
+    assert "Tiny" not in json.dumps(interactive)
+    assert "Grocery" in (tmp_path / "revenue_retention_frontier_page.html").read_text()
     assert (tmp_path / "report.html").read_text().count("data:image/png;base64,iVBOR") == 11
 
 
@@ -112,10 +124,13 @@ class _Absent(MemoryDataset):
 
 
 def _output(folder, name):
+    if name.endswith("_interactive_plot"):
+        return InteractiveFigureDataset(filepath=str(folder / f"{name}.json"))
     if name.endswith("_plot"):
         return FigureDataset(filepath=str(folder / f"{name}.png"), save_args={"format": "png"})
-    if name in ("report", "model_cards"):
-        return TextDataset(filepath=str(folder / f"{name}.{'html' if name == 'report' else 'md'}"))
+    if name in ("report", "model_cards", "revenue_retention_frontier_page"):
+        ending = "md" if name == "model_cards" else "html"
+        return TextDataset(filepath=str(folder / f"{name}.{ending}"))
     if name == "true_probabilities":
         return ParquetDataset(filepath=str(folder / f"{name}.parquet"))
     if name.endswith("_json"):

@@ -10,6 +10,7 @@ from promo_kedro.types import DataFrame, Figure, Table
 logger = logging.getLogger(__name__)
 
 Document = dict[str, Any]
+PlotlyFigure = Any  # Plotly is loaded where something is drawn
 
 
 def make_model_results(
@@ -296,6 +297,28 @@ def draw_revenue_retention_frontier(
 
     shown = _shown(revenue_retention_frontier, model_results, parameters)
     return plot_frontier(shown, optimization_summary, parameters.mode)
+
+
+def draw_interactive_frontier(
+    revenue_retention_frontier: DataFrame,
+    optimization_summary: DataFrame,
+    plan_kpis: DataFrame,
+    model_results: Document,
+    parameters: EvaluationParameters,
+) -> tuple[PlotlyFigure, str]:
+    """Revenue against retention, to be asked point by point.
+
+    Returns:
+        The figure, for kedro-viz; a page with it that opens without a network.
+    """
+    from promo_kedro.pipelines.evaluation.plots_frontier_interactive import (
+        frontier_page,
+        interactive_frontier,
+    )
+
+    shown = _shown(revenue_retention_frontier, model_results, parameters)
+    figure = interactive_frontier(shown, plan_kpis, optimization_summary, parameters.mode)
+    return figure, frontier_page(figure)
 
 
 def draw_training_history(

@@ -24,6 +24,8 @@ from promo_kedro.pipelines.evaluation import nodes
 _PARAMETERS = "params:evaluation"
 _SHOWN = ("model_results_json", _PARAMETERS)
 _PROBABILITIES = "purchase_probabilities"
+_FRONTIER = ("revenue_retention_frontier", "optimization_summary")
+_INTERACTIVE = ["revenue_retention_frontier_interactive_plot", "revenue_retention_frontier_page"]
 _TABLES: dict[str, tuple[tuple[str, ...], Any]] = {
     "make_model_results": (
         (
@@ -56,6 +58,7 @@ _TABLES: dict[str, tuple[tuple[str, ...], Any]] = {
         ),
         "model_cards",
     ),
+    "draw_interactive_frontier": ((*_FRONTIER, "plan_kpis", *_SHOWN), _INTERACTIVE),
 }
 _PLOTS = {
     "offer_value_plot": ("offer_value", "offer_value_json", _PARAMETERS),
@@ -65,9 +68,7 @@ _PLOTS = {
     "offer_response_plot": ("offer_response", "optimization_summary", *_SHOWN),
     "probability_distribution_plot": (_PROBABILITIES, "consumer_cutoffs"),
     "offer_distribution_plot": ("optimal_offers", *_SHOWN),
-    "revenue_retention_frontier_plot": (
-        *("revenue_retention_frontier", "optimization_summary", *_SHOWN),
-    ),
+    "revenue_retention_frontier_plot": (*_FRONTIER, *_SHOWN),
     "reliability_plot": (_PROBABILITIES, _PARAMETERS),
     "feature_importance_plot": ("feature_importance", *_SHOWN),
     "training_history_plot": ("training_history", *_SHOWN),
