@@ -1,18 +1,22 @@
 """What a business rule is: a name, a place in the order of importance, and what it asks.
 
-A rule narrows the options (``narrow``), couples the units of a consumer (``consumer_rule`` of the
-one class that does), or adds rows to the program (``rows``). A new rule is one class in one file.
+A rule narrows the options of consumer-items (``narrow``) or adds rows to the program (``rows``).
+A new rule is one class in one file, named in the union of ``rules/__init__.py``.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar, Literal, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from promo_kedro.parameters import Parameters
 from promo_kedro.pipelines.optimization.knapsack.measures import Measure
 from promo_kedro.pipelines.optimization.knapsack.program import Row
 from promo_kedro.types import Array, DataFrame
+
+Scope = Literal["category", "whole"]
 
 
 @dataclass(frozen=True)
@@ -50,16 +54,53 @@ class Standing:
         return weights
 
 
+@dataclass(frozen=True)
+class Part:
+    """What one row of a rule is about: one category, or all of them.
+
+    Attributes:
+        name: of the row, such as ``retention: Bakery``, or ``retention`` for all categories.
+        category: the category; none for all.
+        where: its cells, (cells,) bool.
+    """
+
+    name: str
+    category: str | None
+    where: Array
+
+
 class Rule(Parameters):
     """A business rule, hard or soft.
 
     Attributes:
+        rule: name of the class.
         hard: a plan that breaks a hard rule is no plan; a soft one is kept as far as it can be.
         priority: of a soft rule: 1 is given up last.
     """
 
+    single: ClassVar[bool] = False
+    """Whether a second rule of the kind would contradict the first."""
+    needs_cost: ClassVar[bool] = False
+    """Whether it means nothing where costs are unknown."""
+
+    rule: str
     hard: bool = True
     priority: int = Field(default=1, ge=1)
+
+    @property
+    def spans_categories(self) -> bool:
+        """Return whether it ties categories together, so that they are one program."""
+        return False
+
+    @property
+    def consumer_columns(self) -> tuple[str, ...]:
+        """Return the columns of the consumers table that it groups by."""
+        return ()
+
+    @property
+    def named_categories(self) -> list[str]:
+        """Return the categories that it names: the keys of its ``categories``, if it has any."""
+        return sorted(getattr(self, "categories", {}))
 
     def narrow(self, decisions: DataFrame) -> DataFrame:
         """Return ``offer_decisions`` with the options that the rule leaves."""
@@ -73,3 +114,60 @@ class Rule(Parameters):
             standing: where the units of the program stand before it.
         """
         return []
+
+
+class OptionRule(Rule):
+    """A rule about which options there are; it has no soft form."""
+
+    @model_validator(mode="after")
+    def _refuse_soft(self) -> Self:
+        if not self.hard:
+            raise ValueError(
+                f"{self.rule} decides which offers there are, so it cannot be soft: leave out "
+                "hard, or leave out the rule"
+            )
+        return self
+
+
+class RowRule(Rule):
+    """A rule that adds rows, one per category or one for all.
+
+    Attributes:
+        scope: ``category`` binds in each category, ``whole`` in all of them together.
+    """
+
+    scope: Scope = "category"
+
+    @property
+    def spans_categories(self) -> bool:
+        """Return whether one row covers all categories."""
+        return self.scope == "whole"
+
+    @model_validator(mode="after")
+    def _refuse_levels_that_nothing_reads(self) -> Self:
+        if self.spans_categories and self.named_categories:
+            raise ValueError(
+                f"{self.rule} with scope 'whole' is one row for all categories, so no category "
+                "has a level of its own: set scope to 'category', or leave out categories"
+            )
+        return self
+
+    def parts(self, name: str, standing: Standing) -> Iterator[Part]:
+        """Yield what each row is about, in the order of categories."""
+        category_of_cell = standing.cells["category"].to_numpy()
+        if self.spans_categories:
+            yield Part(name, None, np.ones(len(category_of_cell), dtype=bool))
+            return
+        for category in standing.categories:
+            yield Part(f"{name}: {category}", category, category_of_cell == category)
+
+    def row(self, part: Part, rule: str, coefficients: Array, least: float) -> Row:
+        """Return the row Σ coefficients · totals ≥ least, in money, as people know it."""
+        return Row(
+            name=part.name,
+            rule=rule,
+            coefficients=coefficients,
+            least=float(least),
+            hard=self.hard,
+            priority=self.priority,
+        )
