@@ -67,7 +67,7 @@ class TabulatedOptions:
         option, lost = np.zeros(len(self), np.int8), np.zeros(len(self), np.float32)
         score, totals = 0.0, np.zeros((self.cells, MEASURES))
         for chunk in self._chunks():
-            part = _Part.of(_rows(self.table, chunk), weights)
+            part = _Part.of(table_rows(self.table, chunk), weights)
             option[chunk], scores = part.best(part.scores)
             if not np.isfinite(scores).all():
                 raise InputError(_too_many_forced(int((~np.isfinite(scores)).sum())))
@@ -81,16 +81,16 @@ class TabulatedOptions:
         """Return the measures of these options, (units,), summed per cell: (cells, 7)."""
         totals = np.zeros((self.cells, MEASURES))
         for chunk in self._chunks():
-            totals += table_totals(_rows(self.table, chunk), choice[chunk])
+            totals += table_totals(table_rows(self.table, chunk), choice[chunk])
         return totals
 
     def take(self, units: Array) -> "TabulatedOptions":
         """Return these units as options of their own; under a consumer rule, whole consumers."""
-        return TabulatedOptions(_rows(self.table, units))
+        return TabulatedOptions(table_rows(self.table, units))
 
     def tabulate(self, units: Array) -> OptionTable:
         """Return the options of these units, the same columns for all."""
-        return _rows(self.table, units)
+        return table_rows(self.table, units)
 
     def _chunks(self) -> Iterator[slice]:
         """Yield runs of units that hold whole consumers."""
@@ -113,6 +113,16 @@ def deciders(table: OptionTable) -> Array:
 def counts_once(table: OptionTable) -> bool:
     """Return whether retention counts consumers, each once."""
     return table.consumer_rule is not None and table.consumer_rule.any_retained
+
+
+def table_rows(table: OptionTable, units: Array | slice) -> OptionTable:
+    """Return the options of these units; consumers are numbered anew."""
+    rule = table.consumer_rule
+    if rule is not None:
+        consumer = np.unique(rule.consumer[units], return_inverse=True)[1]
+        rule = ConsumerRule(consumer, rule.most_offers, rule.any_retained)
+    measures = table.measures[units]
+    return OptionTable(table.allowed[units], measures, table.cell[units], table.cells, rule)
 
 
 def table_totals(table: OptionTable, choice: Array) -> Array:
@@ -250,16 +260,6 @@ def _tied(left: Array, right: Array) -> Array:
     size = np.maximum(np.abs(left), np.abs(right))
     with np.errstate(invalid="ignore"):
         return both & (np.abs(left - right) <= TIE * size)
-
-
-def _rows(table: OptionTable, units: Array | slice) -> OptionTable:
-    """Return the options of these units; consumers are numbered anew."""
-    rule = table.consumer_rule
-    if rule is not None:
-        consumer = np.unique(rule.consumer[units], return_inverse=True)[1]
-        rule = ConsumerRule(consumer, rule.most_offers, rule.any_retained)
-    measures = table.measures[units]
-    return OptionTable(table.allowed[units], measures, table.cell[units], table.cells, rule)
 
 
 def _check(table: OptionTable) -> None:
