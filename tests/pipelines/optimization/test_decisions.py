@@ -5,8 +5,16 @@ import pytest
 from pandas import DataFrame
 
 from promo_kedro.errors import InputError
-from promo_kedro.pipelines.optimization.decisions import check_required, decisions_of
+from promo_kedro.pipelines.optimization.decisions import Aim, check_required, decisions_of
 from promo_kedro.pipelines.optimization.parameters import OptimizationParameters
+from promo_kedro.pipelines.optimization.rules import (
+    Exclusions,
+    Fairness,
+    MarginFloor,
+    NoOffer,
+    OfferRange,
+    Retention,
+)
 
 
 @pytest.fixture
@@ -127,3 +135,126 @@ def test_mistyped_category_is_refused_with_the_nearest_name():
     with pytest.raises(InputError, match=r"'Bakry'.*'Bakery'"):
         check_required(["Bakery", "Meat"], parameters)
     check_required(["Bakry"], parameters)
+
+
+COLUMNS = [
+    "category",
+    "customer_id",
+    "item_id",
+    "price",
+    "quantity",
+    "cost",
+    "reference_offer",
+    "offer_today",
+    "probability",
+    "elasticity",
+    "slope",
+    "cutoff",
+    "offer_min",
+    "offer_max",
+    "permitted",
+    "adjustable",
+    "kept",
+    "excluded",
+    "cost_known",
+]
+
+
+def test_columns_stand_in_their_order(tables):
+    consumers = DataFrame({"customer_id": [1], "age_range": ["26-35"], "other": [1]})
+    aim = Aim(rules={"fair": Fairness(by="age_range", at_most=2)})
+    decisions = decisions_of(**tables, consumers=consumers, aim=aim)
+    assert list(decisions.columns) == [*COLUMNS, "age_range"]
+    assert list(decisions_of(**tables).columns) == COLUMNS
+
+
+def test_cost_is_of_the_quantity_bought_or_by_the_margin_share(tables):
+    items = DataFrame({"item_id": [1, 2, 3, 4], "unit_cost": [1.2, np.nan, -1.0, 0.0]})
+    aim = Aim(margin_share={"Bakery": 0.25, "Meat": 0.4})
+    decisions = decisions_of(**tables, items=items, aim=aim)
+    found = decisions.set_index(["category", "customer_id", "item_id"])[["cost", "cost_known"]]
+    assert found["cost"].to_dict() == pytest.approx(
+        {
+            ("Bakery", 1, 1): 1.2 * 1.5,
+            ("Bakery", 1, 2): 0.75 * 3.0,
+            ("Bakery", 2, 1): 1.2 * 1.5,
+            ("Flowers", 1, 5): 0.0,
+            ("Meat", 1, 3): 0.6 * 3.0,
+            ("Seafood", 1, 4): 0.0,
+        }
+    )
+    assert found.index[~found["cost_known"]].tolist() == [("Flowers", 1, 5)]
+
+
+@pytest.mark.parametrize(
+    ("aim", "named"),
+    [
+        (Aim(objective="margin"), "optimization.objective: margin"),
+        (Aim(rules={"floor": MarginFloor(at_least=0.2)}), "optimization.rules.floor"),
+    ],
+)
+def test_unknown_costs_are_refused_where_they_count(tables, aim, named):
+    items = DataFrame({"item_id": [1, 2, 3, 4], "unit_cost": 1.0})
+    message = rf"{named} needs .*unit_cost.* 1 of 6 .* item 5\. .*margin_share.*Flowers"
+    with pytest.raises(InputError, match=message):
+        decisions_of(**tables, items=items, aim=aim)
+    shares = {"Flowers": 0.3}
+    told = Aim(aim.objective, shares, aim.rules)
+    assert decisions_of(**tables, items=items, aim=told)["cost_known"].all()
+    assert not decisions_of(**tables)["cost_known"].any()
+
+
+def test_groups_of_consumers_and_those_unknown(tables):
+    consumers = DataFrame(
+        {"customer_id": [1, 7], "age_range": ["26-35", "36-45"], "family_size": [np.nan, 2.0]}
+    )
+    rules = {
+        "age": Fairness(by="age_range", at_most=2),
+        "family": Fairness(by="family_size", at_most=2),
+    }
+    decisions = decisions_of(**tables, consumers=consumers, aim=Aim(rules=rules))
+    age = decisions.groupby("customer_id")["age_range"].unique().str.join("").to_dict()
+    assert age == {1: "26-35", 2: "unknown"}
+    assert (decisions["family_size"] == "unknown").all()
+
+
+def test_unknown_column_of_consumers_is_refused(tables):
+    consumers = DataFrame({"customer_id": [1], "age_range": ["26-35"]})
+    aim = Aim(rules={"fair": Fairness(by="age_rnge", at_most=2)})
+    with pytest.raises(InputError, match="'age_rnge', no column of consumers; did you mean 'age_r"):
+        decisions_of(**tables, consumers=consumers, aim=aim)
+    with pytest.raises(InputError, match="no column of consumers"):
+        decisions_of(**tables, aim=aim)
+
+
+def test_exclusions_take_effect_by_their_rule_and_are_never_lost_in_silence(tables, caplog):
+    exclusions = DataFrame({"customer_id": [2], "item_id": [None], "reason": ["opted out"]})
+    without = decisions_of(**tables, exclusions=exclusions)
+    assert "lists 1 of 6 consumer-items, which get offers all the same" in caplog.text
+    assert without["adjustable"].sum() == 2
+    aim = Aim(rules={"out": Exclusions()})
+    excluded = decisions_of(**tables, exclusions=exclusions, aim=aim).query("customer_id == 2")
+    assert excluded["kept"].tolist() == ["excluded: opted out"]
+    assert excluded["permitted"].tolist() == [2]
+    with pytest.raises(InputError, match="no list offer_exclusions"):
+        decisions_of(**tables, aim=aim)
+
+
+@pytest.mark.parametrize(
+    ("aim", "where"),
+    [
+        (Aim(rules={"keep": Retention(categories={"Bakry": 0.3})}), "optimization.rules.keep"),
+        (Aim(margin_share={"Bakry": 0.3}), "optimization.margin_share"),
+    ],
+)
+def test_mistyped_categories_are_refused_wherever_they_are_named(tables, aim, where):
+    with pytest.raises(InputError, match=rf"{where} names .*'Bakry'.*'Bakery'"):
+        decisions_of(**tables, aim=aim)
+
+
+def test_rules_narrow_what_is_permitted(tables):
+    aim = Aim(rules={"range": OfferRange(categories={"Seafood": (5, 50)}), "drop": NoOffer()})
+    decisions = decisions_of(**tables, aim=aim).set_index("category")
+    assert decisions.loc["Seafood", "permitted"] == 6
+    assert decisions.loc["Seafood", "kept"] == ""
+    assert decisions.loc["Flowers", "permitted"] == 1

@@ -42,6 +42,8 @@ KINDS: tuple[type[Rule], ...] = get_args(Kind)
 
 
 def _refuse_unknown_kind(given: Any) -> Any:
+    if not isinstance(given, dict | Rule):
+        raise ValueError(f"a rule is written such as {{rule: NoOffer}}, not {given!r}")
     names = [kind.__name__ for kind in KINDS]
     if isinstance(given, dict) and given.get("rule") not in names:
         listed = f"there are {', '.join(names)}"

@@ -39,9 +39,11 @@ class OfferSteps(OptionRule):
     offers: list[Offer] | None = Field(default=None, min_length=1, max_length=MOST_STEPS)
 
     @model_validator(mode="after")
-    def _refuse_both(self) -> Self:
+    def _refuse_both_and_none(self) -> Self:
         if self.changes is not None and self.offers is not None:
             raise ValueError("OfferSteps takes changes or offers, not both")
+        if not len(self.values):
+            raise ValueError("OfferSteps, offers: there is no offer above 0 in the menu")
         return self
 
     @property
