@@ -1,0 +1,233 @@
+"""What one process measures: our solve, our frontier, Eq. 13 as printed, or a peer.
+
+The clock starts with the columns in memory and ends with the plan; imports and the first solve, in
+which numba compiles or loads what it compiled, are timed apart on a small program of the kind.
+"""
+
+import cProfile
+import gc
+import io
+import pstats
+import resource
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+WARMED_ON, POINTS = 2_000, 50
+MEGABYTE = 1024 if sys.platform != "darwin" else 1024**2  # of ru_maxrss
+ENOUGH_SECONDS = 60.0  # slow peers are not repeated once they have run for so long
+
+
+def task_done(task: dict[str, Any]) -> dict[str, Any]:
+    """Do what a task says, see the functions of ``TASKS``."""
+    return TASKS[task["what"]](task)
+
+
+def of_solve(task: dict[str, Any]) -> dict[str, Any]:
+    """Time options, program and plan; then check the plan, off the clock."""
+    import_seconds, make, parameters = _prepared(task)
+    from promo_kedro.pipelines.optimization.knapsack.route import solve
+
+    def solved(instance):
+        return solve(instance.program(task["threads"]), parameters)
+
+    _, warm_seconds = _clocked(lambda: solved(make(WARMED_ON)))
+    gc.collect()
+    base = _megabytes_now()
+    instance = make(task["size"])
+    _forget_peak()
+    plan, seconds = _repeated(lambda: solved(instance), task["repeats"])
+    inputs = instance.input_bytes / 2**20
+    found = {
+        **_times(seconds),
+        **_starts(import_seconds, warm_seconds),
+        "memory_over_inputs": (_peak_megabytes() - base) / inputs,
+        "input_mb": inputs,
+        "solver": plan.solver,
+    }
+    if task.get("profile"):
+        print(profile(lambda: solved(instance)))
+    return {**found, **_checked(instance, plan, task["threads"])}
+
+
+def of_frontier(task: dict[str, Any]) -> dict[str, Any]:
+    """Time options, program and 50 points of the frontier of retention."""
+    import_seconds, make, parameters = _prepared(task)
+    from promo_kedro.pipelines.optimization.knapsack.frontier import trace_frontier
+
+    def traced(instance):
+        return trace_frontier(instance.program(task["threads"]), 0, POINTS, parameters)
+
+    _, warm_seconds = _clocked(lambda: traced(make(WARMED_ON)))
+    instance = make(task["size"])
+    table, seconds = _repeated(lambda: traced(instance), task["repeats"])
+    revenue = table["revenue"].to_numpy()
+    if (np.diff(revenue) > 1e-9 * abs(revenue).max()).any():
+        raise AssertionError("revenue rises along the frontier of retention")
+    if task.get("profile"):
+        print(profile(lambda: traced(instance)))
+    return {
+        **_times(seconds),
+        **_starts(import_seconds, warm_seconds),
+        "points": len(table),
+        "solver": "frontier",
+    }
+
+
+def of_printed(task: dict[str, Any]) -> dict[str, Any]:
+    """Time Eq. 13 as printed: by the engine's compiled pass, or by the closed form in numpy."""
+    import_seconds, make, parameters = _prepared(task)
+    from promo_kedro.pipelines.optimization.knapsack import route
+
+    def compiled(instance):
+        return route.solve(instance.program(task["threads"]), parameters).value
+
+    def plain(instance):
+        raise NotImplementedError
+
+    solved = compiled if task["way"] == "printed, numba" else plain
+    _, warm_seconds = _clocked(lambda: solved(make(WARMED_ON)))
+    instance = make(task["size"])
+    value, seconds = _repeated(lambda: solved(instance), task["repeats"])
+    return {**_times(seconds), **_starts(import_seconds, warm_seconds), "value": value}
+
+
+def of_peer(task: dict[str, Any]) -> dict[str, Any]:
+    """Time a peer from the same columns: its linear program, its model, its answer."""
+    from offer_programs.instances import INSTANCES
+    from offer_programs.peers import PEERS
+
+    peer = PEERS[task["peer"]]
+    make = INSTANCES[task["instance"]]
+    peer.solve(peer.form(make(200, task["seed"], task["threads"])))
+    instance = make(task["size"], task["seed"], task["threads"])
+    written: list[float] = []
+
+    def solved() -> tuple[float, str]:
+        started = perf_counter()
+        program = peer.form(instance)
+        written.append(perf_counter() - started)
+        value, said = peer.solve(program)
+        return value + program.constant, said
+
+    (value, said), seconds = _repeated(solved, task["repeats"])
+    return {
+        **_times(seconds),
+        "of_it_writing": median(written),
+        "objective": value,
+        "status": said,
+    }
+
+
+def profile(work: Callable[[], Any], lines: int = 18) -> str:
+    """Return where the time of some work goes, by the function's own time."""
+    profiler = cProfile.Profile()
+    profiler.runcall(work)
+    words = io.StringIO()
+    pstats.Stats(profiler, stream=words).strip_dirs().sort_stats("tottime").print_stats(lines)
+    return words.getvalue()
+
+
+def _prepared(task: dict[str, Any]) -> tuple[float, Callable, Any]:
+    """Import the engine, timed, and return what makes instances of the kind and the parameters."""
+    started = perf_counter()
+    from promo_kedro.pipelines.optimization.knapsack import offers, route  # noqa: F401
+    from promo_kedro.pipelines.optimization.knapsack.parameters import SolverParameters
+
+    import_seconds = perf_counter() - started
+    from offer_programs.instances import INSTANCES
+
+    made = INSTANCES[task["instance"]]
+    parameters = SolverParameters(threads=task["threads"])
+    return import_seconds, lambda size: made(size, task["seed"], task["threads"]), parameters
+
+
+def _checked(instance, plan, threads: int) -> dict[str, Any]:
+    """Work out again, from the choice alone, what the plan says of itself."""
+    said = {"status": "infeasible" if plan.choice is None else "feasible", "gap": np.nan}
+    if instance.feasible != (plan.choice is not None):
+        raise AssertionError(f"{instance.name}: {said['status']}, which it is not")
+    if plan.choice is None:
+        return {**said, "rows": len(instance.rows)}
+    program = instance.program(threads)
+    totals = program.options.totals(plan.choice)
+    slack = program.activity(totals) - program.least
+    added = np.tensordot(np.abs(program.coefficients), np.abs(totals), axes=2)
+    if (slack < -1e-9 * np.maximum(np.abs(program.least), added)).any():
+        raise AssertionError(f"{instance.name}: a row is broken by {slack.min()}")
+    score = program.options.choose(program.weights(plan.prices)).score
+    value, bound = program.value(totals), program.bound(score, plan.prices)
+    if not np.isclose(value, plan.value, rtol=1e-9) or value > bound * (1 + 1e-9):
+        raise AssertionError(f"{instance.name}: {plan.value} is said, {value} found of {bound}")
+    costly = plan.prices * added > 1e-9 * abs(value)
+    return {
+        **said,
+        "gap": plan.gap,
+        "value": value,
+        "upper_bound": plan.upper_bound,
+        "bound_again": bound,
+        "rows": len(instance.rows),
+        "rows_that_cost": int(costly.sum()),
+    }
+
+
+def _clocked(work: Callable[[], Any]) -> tuple[Any, float]:
+    gc.collect()
+    started = perf_counter()
+    found = work()
+    return found, perf_counter() - started
+
+
+def _repeated(work: Callable[[], Any], repeats: int) -> tuple[Any, list[float]]:
+    """Run some work again and again, fewer times where it is slow."""
+    seconds: list[float] = []
+    while len(seconds) < repeats and sum(seconds) < ENOUGH_SECONDS:
+        found, took = _clocked(work)
+        seconds.append(took)
+    return found, seconds
+
+
+def _times(seconds: list[float]) -> dict[str, Any]:
+    return {"seconds": median(seconds), "slowest": max(seconds), "runs": len(seconds)}
+
+
+def _starts(importing: float, warming: float) -> dict[str, float]:
+    return {"import_seconds": importing, "warm_seconds": warming}
+
+
+def _forget_peak() -> None:
+    """Let the largest memory so far, that of drawing the columns, be forgotten (Linux)."""
+    with suppress(OSError):  # the peak then includes the drawing: too large, never too small
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def _peak_megabytes() -> float:
+    marked = _status("VmHWM:")
+    return marked or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MEGABYTE
+
+
+def _megabytes_now() -> float:
+    now = _status("VmRSS:")
+    return now or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MEGABYTE
+
+
+def _status(name: str) -> float:
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return sum(float(line.split()[1]) for line in lines if line.startswith(name)) / 1024
+
+
+TASKS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "solve": of_solve,
+    "frontier": of_frontier,
+    "printed": of_printed,
+    "peer": of_peer,
+}

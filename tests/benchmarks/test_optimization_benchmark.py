@@ -1,0 +1,246 @@
+"""The parts of the offer program's benchmark, on programs small enough for a test."""
+
+import argparse
+
+import numpy as np
+import optimization
+import pandas as pd
+import pytest
+from offer_programs.children import OUT_OF_MEMORY, OUT_OF_TIME, Limits, measured
+from offer_programs.clocked import of_frontier, of_peer, of_printed, of_solve
+from offer_programs.columns import KEPT_EVERY, bytes_of, draw, repeated
+from offer_programs.goals import REFERENCE, goals
+from offer_programs.instances import INSTANCES
+from offer_programs.linear_programs import choice_form, open_pairs, segment_form
+from offer_programs.peers import INFEASIBLE, PEERS
+
+SIZE, SEED = 200, 3
+RACED = [name for name in INSTANCES if name != "printed"]
+
+
+def task(instance: str, **more) -> dict:
+    common = {"size": SIZE, "seed": SEED, "threads": 1, "repeats": 1}
+    return {"instance": instance, **common, **more}
+
+
+def made(instance: str, size: int = SIZE):
+    return INSTANCES[instance](size, SEED, 1)
+
+
+def solved_by(peer: str, instance) -> tuple[float, str]:
+    program = PEERS[peer].form(instance)
+    value, said = PEERS[peer].solve(program)
+    return value + program.constant, said
+
+
+def test_consumer_items_are_like_a_retailers_and_drawn_alike_again():
+    columns, again = draw(20_000, SEED), draw(20_000, SEED)
+    for name in ("price", "probability", "cutoff", "cell"):
+        np.testing.assert_array_equal(getattr(columns, name), getattr(again, name))
+    assert 0.05 < columns.probability.mean() < 0.15
+    assert 5 <= columns.reference_offer.min() < columns.reference_offer.max() <= 45
+    assert len(np.unique(columns.slope)) == 12
+    # Sorted by category, both groups of consumers in each.
+    assert (np.diff(columns.cell // 2) >= 0).all()
+    assert len(np.unique(columns.cell)) == 24
+    assert bytes_of(columns) == 20_000 * (10 * 8 + 1 + 4)
+
+
+def test_by_consumer_each_has_twenty_items_of_all_categories():
+    columns = draw(200, SEED, by_consumer=True)
+    categories = (columns.cell // 2).reshape(10, 20)
+    assert all(len(np.unique(one)) == 12 for one in categories)
+    groups = (columns.cell % 2).reshape(10, 20)
+    assert (groups == groups[:, :1]).all()
+
+
+def test_few_consumer_items_are_repeated_up_to_the_size():
+    columns = repeated(draw(40, SEED), 100)
+    np.testing.assert_array_equal(columns.price[:20], columns.price[80:])
+    assert len(columns.price) == 100
+
+
+def test_offers_are_open_within_the_range_or_kept_as_today():
+    pairs = open_pairs(draw(SIZE, SEED))
+    kept = pairs.unit % KEPT_EVERY == 0
+    assert ((pairs.offer > 3) & (pairs.offer < 60))[~kept].all()
+    assert (np.bincount(pairs.unit)[::KEPT_EVERY] == 1).all()
+    np.testing.assert_array_equal(np.unique(pairs.unit), np.arange(SIZE))
+    # The curve goes through the item's own point.
+    f = pairs.columns.probability[pairs.unit]
+    at_reference = np.isclose(pairs.offer, pairs.columns.reference_offer[pairs.unit])
+    np.testing.assert_allclose(pairs.probability[at_reference], f[at_reference], rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", RACED)
+def test_programs_are_feasible_or_not_as_they_say(name):
+    instance = made(name)
+    _, said = solved_by("scipy linprog", instance)
+    assert said == ("optimal" if instance.feasible else INFEASIBLE)
+
+
+def test_sixteen_rows_nearly_all_cost_something():
+    from scipy.optimize import linprog
+
+    program = choice_form(made("sixteen_rows", 1_000))
+    assert len(program.least) == 16
+    found = linprog(
+        -program.value,
+        A_ub=-program.rows,
+        b_ub=-program.least,
+        A_eq=program.equal,
+        b_eq=np.ones(1_000),
+        bounds=(0, 1),
+    )
+    assert (found.ineqlin.marginals < -1e-9).sum() >= 12
+
+
+def test_no_consumer_gets_more_than_three_offers_in_the_relaxation():
+    program = choice_form(made("offers_cap"))
+    assert program.rows.shape[0] == 1 + SIZE // 20
+    assert (program.least[1:] == -3).all()
+
+
+@pytest.mark.parametrize("name", RACED)
+def test_peers_agree_with_each_other(name):
+    instance = made(name)
+    answers = {
+        peer: solved_by(peer, instance)
+        for peer, how in PEERS.items()
+        if how.takes(name) and how.tight and not how.integer
+    }
+    assert len(answers) >= 4
+    value, said = answers.pop("highspy")
+    for peer, (other, heard) in answers.items():
+        assert heard == said, peer
+        assert other == pytest.approx(value, rel=1e-7, nan_ok=True), peer
+
+
+def test_segments_are_fewer_than_choices_and_worth_the_same():
+    instance = made("one_row")
+    segments, choices = segment_form(instance), choice_form(instance)
+    assert 0 < len(segments.value) < len(choices.value)
+    assert segments.rows.data.min() > 0
+
+
+@pytest.mark.parametrize("name", RACED)
+def test_ours_agrees_with_a_peer(name):
+    ours = {**of_solve(task(name)), "outcome": "ok"}
+    highs = PEERS["highspy"]
+    theirs = {**of_peer(task(name, peer="highspy")), "outcome": "ok"}
+    found = optimization.compared(theirs, ours, highs)
+    assert found["agrees"] == "yes"
+    if ours["status"] == "feasible":
+        assert abs(found["difference"]) < 1e-6
+        assert ours["value"] <= theirs["objective"] * (1 + 1e-9)
+
+
+def test_a_whole_plan_of_a_peer_is_below_our_bound_and_no_better_than_the_gap():
+    ours = {**of_solve(task("one_row")), "outcome": "ok"}
+    theirs = {**of_peer(task("one_row", peer="scipy milp")), "outcome": "ok"}
+    assert optimization.compared(theirs, ours, PEERS["scipy milp"])["agrees"] == "yes"
+
+
+def test_frontier_and_eq_13_as_printed_are_measured():
+    assert of_frontier(task("one_row"))["points"] > 10
+    compiled, plain = (
+        of_printed(task("printed", way=f"printed, {way}")) for way in ("numba", "numpy")
+    )
+    assert compiled["value"] == pytest.approx(plain["value"], rel=1e-12)
+
+
+def test_an_answer_that_differs_is_said_aloud(tmp_path):
+    ours = {
+        "instance": "one_row",
+        "size": 10,
+        "outcome": "ok",
+        "status": "feasible",
+        "seconds": 0.5,
+        "gap": 0.0,
+        "bound_again": 100.0,
+    }
+    theirs = {"outcome": "ok", "status": "optimal", "seconds": 5.0, "objective": 100.01}
+    found = optimization.compared(theirs, ours, PEERS["highspy"])
+    assert found == {"times_ours": 10.0, "difference": pytest.approx(1e-4), "agrees": "NO"}
+    assert optimization.compared(theirs, ours, PEERS["CVXPY + SCS"])["agrees"] == "loosely"
+    rows = pd.DataFrame([{**theirs, **found, "instance": "one_row", "size": 10, "peer": "highspy"}])
+    with pytest.raises(SystemExit, match="1 answers of peers disagree"):
+        optimization.write(tmp_path, pd.DataFrame([ours]), rows)
+    assert "missed" not in (tmp_path / "goals.csv").read_text().replace("not measured", "")
+    assert "| one_row | 10 | highspy |" in (tmp_path / "report.md").read_text()
+
+
+def test_processes_that_take_too_much_are_ended(tmp_path):
+    endless = task("one_row", what="peer", peer="highspy", size=100_000)
+    assert measured(endless, tmp_path, Limits(0.1, 10, 1))["outcome"] == OUT_OF_TIME
+    assert measured(endless, tmp_path, Limits(60, 0.01, 1))["outcome"] == OUT_OF_MEMORY
+
+
+def test_a_process_brings_back_what_it_measured_or_why_not(tmp_path):
+    asked = task("one_row", what="peer", peer="highspy")
+    found = measured(asked, tmp_path, Limits(60, 10, 1))
+    assert (found["outcome"], found["status"], found["runs"]) == ("ok", "optimal", 1)
+    assert 0 <= found["of_it_writing"] <= found["seconds"]
+    wrong = measured({**asked, "peer": "nobody"}, tmp_path, Limits(60, 10, 1))
+    assert wrong["outcome"] == "failed: KeyError: 'nobody'"
+
+
+def test_who_ran_out_on_fewer_is_not_tried_on_more(tmp_path, monkeypatch, capsys):
+    calls = []
+
+    def ran_out(asked: dict, *_: object) -> dict:
+        calls.append(asked["size"])
+        return {**asked, "outcome": OUT_OF_TIME}
+
+    monkeypatch.setattr(optimization, "measured", ran_out)
+    asked = argparse.Namespace(
+        peers=["highspy"], repeats=1, threads=1, seed=1, output=tmp_path, peer_seconds=1, peer_gb=1
+    )
+    worn_out: set[str] = set()
+    for size in (10, 100):
+        ours = {"instance": "one_row", "size": size, "outcome": "ok"}
+        (row,) = optimization.run_peers(asked, ours, worn_out)
+    assert calls == [10]
+    assert row["outcome"] == "ran out on fewer"
+    assert OUT_OF_TIME in capsys.readouterr().out
+
+
+@pytest.fixture
+def ours() -> pd.DataFrame:
+    rows = [
+        ("one_row", 10**6, "ok", 0.39, 1e-8, 2.1),
+        ("one_row", 10**7, "failed: no", np.nan, np.nan, np.nan),
+        ("printed, numba", 10**7, "ok", 0.2, np.nan, np.nan),
+    ]
+    names = ["instance", "size", "outcome", "seconds", "gap", "memory_over_inputs"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def judged(ours: pd.DataFrame, peers: pd.DataFrame) -> dict:
+    return {goal.what: (goal.measured, goal.met) for goal in goals(ours, peers)}
+
+
+def test_goals_are_met_missed_or_not_measured(ours):
+    found = judged(ours, pd.DataFrame())
+    assert found["one row, 1e6: seconds"] == ("0.39 s", True)
+    assert found["one row, 1e6: gap"] == ("1.0e-08", True)
+    assert found["one row, 1e6: memory over inputs"] == ("2.10 × inputs", False)
+    assert found["one row, 1e7: seconds"] == ("failed: no", False)
+    assert found["Eq. 13 as printed, with numba, 1e7: seconds"] == ("0.2 s", True)
+    assert found["sixteen rows, 1e6: gap"] == ("", None)
+
+
+@pytest.mark.parametrize(("times", "met"), [(500.0, True), (499.0, False), (np.nan, None)])
+def test_times_faster_are_over_the_choice_form(ours, times, met):
+    peers = pd.DataFrame(
+        {
+            "peer": ["highspy", REFERENCE],
+            "instance": "one_row",
+            "size": 100_000,
+            "outcome": ["ok", "ok" if met is not None else OUT_OF_TIME],
+            "times_ours": [1.0, times],
+        }
+    )
+    found = judged(ours, peers)
+    said = f"{times:.0f} ×" if met is not None else OUT_OF_TIME
+    assert found[f"one row, 1e5: {REFERENCE}, seconds over ours"] == (said, met)
