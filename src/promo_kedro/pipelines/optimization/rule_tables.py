@@ -1,0 +1,103 @@
+"""What each rule asked of a program, what it cost, and which rules stood in each other's way."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from pandas import DataFrame
+
+from promo_kedro.pipelines.optimization.knapsack.program import Row
+from promo_kedro.pipelines.optimization.totals import cell_totals, prices_by_row, slack_of
+
+if TYPE_CHECKING:
+    from promo_kedro.pipelines.optimization.planning import Planned
+
+RULE_COLUMNS = [
+    "mode",
+    "program",
+    "rule",
+    "row",
+    "kind",
+    "hard",
+    "priority",
+    "sense",
+    "required",
+    "achieved",
+    "slack",
+    "unit",
+    "shadow_price",
+    "finite_difference",
+    "status",
+]
+CONFLICT_COLUMNS = [
+    "mode",
+    "program",
+    "rule",
+    "row",
+    "sense",
+    "required",
+    "attainable_alone",
+    "attainable_with_others",
+    "smallest_relaxation",
+    "unit",
+    "in_conflict",
+]
+
+
+def rules_table(
+    planned: "Planned", finite_differences: dict[str, float], kinds: dict[str, str]
+) -> DataFrame:
+    """Return ``optimization_rules`` of one program: one line per row, in the units shown.
+
+    Args:
+        planned: the program and what came of it.
+        finite_differences: money that a row one shown unit tighter costs when solved anew, by
+            the row's name; empty where it was not asked for.
+        kinds: kind of each rule, such as ``Budget``, by its name in the parameters.
+    """
+    totals = cell_totals(planned, planned.options.measures(planned.offer))
+    prices = prices_by_row(planned)
+    lines = []
+    for row in planned.program.rows:
+        slack = slack_of(row, totals) * row.scale
+        required = row.least * row.scale
+        sign = -1.0 if row.at_most else 1.0
+        lines.append(
+            {
+                "mode": planned.mode,
+                "program": planned.name,
+                "rule": row.rule,
+                "row": row.name,
+                "kind": kinds.get(row.rule, row.rule),
+                "hard": row.hard,
+                "priority": row.priority,
+                "sense": "at most" if row.at_most else "at least",
+                "required": sign * required + 0.0,
+                "achieved": sign * (required + slack) + 0.0,
+                "slack": slack,
+                "unit": row.unit,
+                "shadow_price": prices.get(row.name, np.nan) / row.scale,
+                "finite_difference": finite_differences.get(row.name, np.nan),
+                "status": _row_status(planned, row, slack, prices.get(row.name, 0.0)),
+            }
+        )
+    return DataFrame(lines, columns=RULE_COLUMNS)
+
+
+def conflicts_table(planned: "Planned") -> DataFrame:
+    """Return ``optimization_conflicts`` of one program; empty where every rule is kept."""
+    relaxations = planned.outcome.relaxations
+    if relaxations is None:
+        return DataFrame(columns=CONFLICT_COLUMNS)
+    return relaxations.assign(mode=planned.mode, program=planned.name)[CONFLICT_COLUMNS]
+
+
+def _row_status(planned: "Planned", row: Row, slack: float, price: float) -> str:
+    outcome = planned.outcome
+    if outcome.plan.choice is None:
+        conflicts = conflicts_table(planned)
+        if row.name in set(conflicts.loc[conflicts["in_conflict"].astype(bool), "row"]):
+            return "infeasible"
+        return "broken" if slack < 0 else "met"
+    if row.name in outcome.broken:
+        return "broken" if row.hard else "given up"
+    return "binding" if price > 0 else "met"

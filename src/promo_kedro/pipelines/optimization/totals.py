@@ -1,0 +1,119 @@
+"""What a program's offers come to: per consumer-item, per cell and per category."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from promo_kedro.pipelines.optimization.knapsack.measures import MEASURES, Measure
+from promo_kedro.pipelines.optimization.knapsack.program import Row
+from promo_kedro.types import Array
+
+if TYPE_CHECKING:
+    from promo_kedro.pipelines.optimization.planning import Planned
+
+ALL = "All"
+ROUNDING = 1e-9  # of the size of what is summed; sums in another order differ by less
+
+
+def revenue_of(measures: Array) -> Array:
+    """Return the revenue of units with these measures, (…, 7): price · (1 − o/100) · q."""
+    revenue: Array = measures[..., Measure.SALES] - measures[..., Measure.SPEND]
+    return revenue
+
+
+def margin_of(measures: Array) -> Array:
+    """Return the margin of units with these measures, (…, 7): revenue less what is paid."""
+    margin: Array = revenue_of(measures) - measures[..., Measure.COST]
+    return margin
+
+
+def scored(planned: "Planned", measures: Array, weights: Array) -> Array:
+    """Return each unit's score, (units,), from its measures and the weights of its cell."""
+    score: Array = np.einsum("um,um->u", measures, weights[planned.options.cell])
+    return score
+
+
+def earned(planned: "Planned", offers: Array) -> Array:
+    """Return what each unit adds to the objective at these offers, percent, (units,)."""
+    return scored(planned, planned.options.measures(offers), planned.program.objective)
+
+
+@dataclass(frozen=True)
+class Counting:
+    """What retention is a share of: consumer-items, or consumers where they are counted.
+
+    Attributes:
+        starts: first unit of each consumer, where consumers are counted; else none.
+        units: number of units.
+    """
+
+    starts: Array | None
+    units: int
+
+    @classmethod
+    def of(cls, planned: "Planned") -> "Counting":
+        """Return how a program counts retention."""
+        rule, units = planned.options.consumer_rule, len(planned.options)
+        if rule is None or not rule.any_retained:
+            return cls(None, units)
+        return cls(np.flatnonzero(np.diff(rule.consumer, prepend=-1)), units)
+
+    def retained(self, retention: Array) -> Array:
+        """Return retention as it counts, (units,): on a consumer's first unit, if on any."""
+        if self.starts is None or not self.units:
+            return retention
+        counted = np.zeros(self.units)
+        counted[self.starts] = np.maximum.reduceat(retention, self.starts)
+        return counted
+
+    def retainable(self) -> Array:
+        """Return what retention is a share of, (units,): 1, or 1 on a consumer's first unit."""
+        return self.retained(np.ones(self.units))
+
+
+def cell_totals(planned: "Planned", measures: Array) -> Array:
+    """Sum measures of all units, (units, 7), within cells: (cells, 7)."""
+    cell, cells = planned.options.cell, planned.options.cells
+    totals = np.empty((cells, MEASURES))
+    for measure in Measure:
+        values = measures[:, measure]
+        if measure == Measure.RETENTION:
+            values = Counting.of(planned).retained(values)
+        totals[:, measure] = np.bincount(cell, values, minlength=cells)
+    return totals
+
+
+def category_sums(planned: "Planned", values: Array) -> Array:
+    """Sum over the units of each category, in the order of ``Standing.categories``."""
+    names, code = np.unique(planned.standing.cells["category"], return_inverse=True)
+    sums: Array = np.bincount(code[planned.options.cell], values, minlength=len(names))
+    return sums
+
+
+def concerns(planned: "Planned", row: Row) -> list[str]:
+    """Return the categories that a row weighs, in order."""
+    weighed = np.any(row.coefficients != 0, axis=1)
+    return sorted(planned.standing.cells.loc[weighed, "category"].unique())
+
+
+def slack_of(row: Row, totals: Array) -> float:
+    """Return by how much totals, (cells, 7), exceed what a row asks; 0 within rounding."""
+    parts = row.coefficients * totals
+    slack = float(parts.sum() - row.least)
+    return 0.0 if abs(slack) <= ROUNDING * (np.abs(parts).sum() + abs(row.least)) else slack
+
+
+def asks_for_retention(row: Row) -> bool:
+    """Say whether a row asks for retention and weighs nothing else."""
+    weighed = np.any(row.coefficients != 0, axis=0)
+    return not row.at_most and set(np.flatnonzero(weighed)) == {Measure.RETENTION}
+
+
+def prices_by_row(planned: "Planned") -> dict[str, float]:
+    """Return money per unit of each row that took part in the solution, by its name."""
+    outcome = planned.outcome
+    if outcome.plan.choice is None:
+        return {}
+    names = [row.name for row in outcome.rows]
+    return dict(zip(names, map(float, outcome.plan.prices), strict=True))
