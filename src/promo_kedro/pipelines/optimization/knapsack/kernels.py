@@ -1,0 +1,257 @@
+"""Compiled passes over all units: what each does best at some weights, and what plans measure.
+
+Units are taken a block at a time. Within a block the steps are walked one by one, all units side
+by side, so that the processor works on several at once. Along evenly spaced offers the odds of a
+purchase form a geometric sequence, x ← x·r with p = x / (x + 1 − f), and a line p = x a linear
+one, x ← x + t: no exponential per step. Two scores n/d are compared as n·d' > n'·d, without a
+division.
+"""
+
+import numpy as np
+from numba import njit
+
+from promo_kedro.pipelines.optimization.knapsack.curves import (
+    MAY_STEP,
+    NO_OFFER,
+    STEPS,
+    TIE,
+    TODAY,
+    Grid,
+    Units,
+    add,
+    column_offer,
+    distance_between,
+    is_better,
+    odds,
+    probability,
+    rate,
+    step_clears,
+    step_offer,
+)
+from promo_kedro.types import Array
+
+BLOCK = 256
+
+# Scratch of a block, one array of BLOCK numbers each, all in one allocation: at fixed distances
+# from one another they cannot overlap, which lets the compiler vectorise the loops.
+X, RATIO, TERM, SLOPE_D, Y = 0 * BLOCK, 1 * BLOCK, 2 * BLOCK, 3 * BLOCK, 4 * BLOCK
+OFFER, DISTANCE, LAST = 5 * BLOCK, 6 * BLOCK, 7 * BLOCK
+P_BASE, P_SLOPE, C_BASE, C_SLOPE, O_SLOPE, O_FIXED = (
+    8 * BLOCK,
+    9 * BLOCK,
+    10 * BLOCK,
+    11 * BLOCK,
+    12 * BLOCK,
+    13 * BLOCK,
+)
+CLEAR_LOW, CLEAR_HIGH, MARGIN, EXPECTED = 14 * BLOCK, 15 * BLOCK, 16 * BLOCK, 17 * BLOCK
+BEST, BEST_D, BEST_STEP, BEST_P, BEST_R, SECOND = (
+    18 * BLOCK,
+    19 * BLOCK,
+    20 * BLOCK,
+    21 * BLOCK,
+    22 * BLOCK,
+    23 * BLOCK,
+)
+SCRATCH = 24 * BLOCK
+
+
+@njit(nogil=True, cache=True)
+def fill(units: Units, grid: Grid, weights: Array, low: int, count: int, s: Array) -> tuple:
+    """Lay out a block of units; return its most steps and whether x must be found directly."""
+    most, direct = -1, not grid.even
+    for i in range(count):
+        u = low + i
+        w = weights[units.cell[u]]
+        k, f = units.reference[u], units.probability[u]
+        base = units.price[u] * w[0] + units.cost[u] * w[2]
+        slope = units.price[u] * w[1] / 100.0
+        steps = units.last[u] - units.first[u]
+        most = max(most, steps)
+        s[LAST + i] = steps
+        s[X + i] = units.start[u]
+        s[P_BASE + i] = w[4] + (0.0 if grid.worth_clears else base)
+        s[P_BASE + i] += 0.0 if grid.retention_clears else w[3]
+        s[P_SLOPE + i] = 0.0 if grid.worth_clears else slope
+        s[O_SLOPE + i] = w[5]
+        s[DISTANCE + i] = distance_between(grid, k)
+        s[OFFER + i] = step_offer(grid, k, units.first[u]) if steps >= 0 else 0.0
+        s[RATIO + i] = units.ratio[u]
+        s[Y + i] = 1.0 - f
+        rising = grid.exact and units.slope[u] > 0.0 and 0.0 < f < 1.0 and s[DISTANCE + i] > 0.0
+        s[MARGIN + i] = -TIE if rising else TIE
+        direct = direct or (grid.exact and units.ratio[u] < 0.0)
+    return most, direct
+
+
+@njit(nogil=True, cache=True)
+def fill_general(units: Units, grid: Grid, weights: Array, low: int, count: int, s: Array) -> None:
+    """Lay out what only ``walk`` needs."""
+    for i in range(count):
+        u = low + i
+        w = weights[units.cell[u]]
+        base = units.price[u] * w[0] + units.cost[u] * w[2]
+        s[C_BASE + i] = base if grid.worth_clears else 0.0
+        s[C_BASE + i] += w[3] if grid.retention_clears else 0.0
+        s[C_SLOPE + i] = units.price[u] * w[1] / 100.0 if grid.worth_clears else 0.0
+        s[O_FIXED + i] = w[6]
+        s[TERM + i] = 0.0 if grid.exact else units.ratio[u]
+        s[RATIO + i] = units.ratio[u] if grid.exact else 1.0
+        s[SLOPE_D + i] = 1.0 if grid.exact else 0.0
+        s[Y + i] = 1.0 - units.probability[u] if grid.exact else 1.0
+        s[EXPECTED + i] = 0.0 if grid.retention_clears else 1.0
+        s[CLEAR_LOW + i], s[CLEAR_HIGH + i] = 1.0, 0.0
+        if grid.worth_clears or grid.retention_clears:
+            s[CLEAR_LOW + i] = units.clear_low[u] - units.first[u]
+            s[CLEAR_HIGH + i] = units.clear_high[u] - units.first[u]
+
+
+@njit(nogil=True, cache=True)
+def walk_fast(s: Array, most: int) -> None:
+    """Find the best step of each unit in a block where scores are p·(A + B·o) + C·o.
+
+    Leaves in BEST_P the best step's probability.
+    """
+    for i in range(BLOCK):
+        x, d, offer = s[X + i], s[X + i] + s[Y + i], s[OFFER + i]
+        s[BEST + i] = x * (s[P_BASE + i] + s[P_SLOPE + i] * offer) + s[O_SLOPE + i] * offer * d
+        s[BEST_D + i], s[BEST_STEP + i] = d, 0.0
+        s[X + i], s[OFFER + i] = x * s[RATIO + i], offer + s[DISTANCE + i]
+    for start in range(1, most + 1, 4):
+        number = float(start)
+        for i in range(BLOCK):
+            x, offer, ratio, y = s[X + i], s[OFFER + i], s[RATIO + i], s[Y + i]
+            base, slope, o_slope = s[P_BASE + i], s[P_SLOPE + i], s[O_SLOPE + i]
+            best, best_d, step = s[BEST + i], s[BEST_D + i], s[BEST_STEP + i]
+            for t in range(4):  # four steps at once: the state stays in registers
+                d = x + y
+                n = x * (base + slope * offer) + o_slope * offer * d
+                margin = s[MARGIN + i] * (abs(best) * d + 1e-290)
+                better = (n * best_d - best * d > margin) & (number + t <= s[LAST + i])
+                best = n if better else best
+                best_d = d if better else best_d
+                step = number + t if better else step
+                x *= ratio
+                offer += s[DISTANCE + i]
+            s[X + i], s[OFFER + i] = x, offer
+            s[BEST + i], s[BEST_D + i], s[BEST_STEP + i] = best, best_d, step
+    for i in range(BLOCK):
+        s[BEST_P + i] = (s[BEST_D + i] - s[Y + i]) / s[BEST_D + i]
+
+
+@njit(nogil=True, cache=True)
+def walk(units: Units, grid: Grid, s: Array, low: int, count: int, most: int, direct: bool) -> None:
+    """Find the best step of each unit in a block, and the score of the second best."""
+    for i in range(BLOCK):
+        s[BEST + i], s[SECOND + i], s[BEST_R + i] = -np.inf, -np.inf, -np.inf
+        s[BEST_STEP + i], s[BEST_P + i] = 0.0, 0.0
+    for step in range(most + 1):
+        if direct:
+            _place(units, grid, s, low, count, step)
+        number = float(step)
+        for i in range(BLOCK):
+            x, offer, best, second = s[X + i], s[OFFER + i], s[BEST + i], s[SECOND + i]
+            p = min(max(x / (s[SLOPE_D + i] * x + s[Y + i]), 0.0), 1.0)
+            clear = (number >= s[CLEAR_LOW + i]) & (number <= s[CLEAR_HIGH + i])
+            c = 1.0 if clear else 0.0
+            fixed = s[O_FIXED + i] if offer > 0.0 else 0.0
+            score = p * (s[P_BASE + i] + s[P_SLOPE + i] * offer) + s[O_SLOPE + i] * offer + fixed
+            score += c * (s[C_BASE + i] + s[C_SLOPE + i] * offer)
+            score = score if number <= s[LAST + i] else -np.inf
+            r = s[EXPECTED + i] * p + (1.0 - s[EXPECTED + i]) * c
+            band = TIE * abs(best) if best > -np.inf else 0.0
+            tied = (score >= best - band) & (r > s[BEST_R + i] + TIE)
+            better = ((score > best + band) | tied) & (number <= s[LAST + i])
+            loser = best if better else score
+            s[SECOND + i] = loser if loser > second else second
+            s[BEST + i] = score if better else best
+            s[BEST_STEP + i] = number if better else s[BEST_STEP + i]
+            s[BEST_P + i] = p if better else s[BEST_P + i]
+            s[BEST_R + i] = r if better else s[BEST_R + i]
+            s[X + i] = x * s[RATIO + i] + s[TERM + i]
+            s[OFFER + i] = offer + s[DISTANCE + i]
+
+
+@njit(nogil=True, cache=True)
+def _place(units: Units, grid: Grid, s: Array, low: int, count: int, step: int) -> None:
+    """Put offers and x of one step straight from the curve: uneven steps, or steep curves."""
+    for i in range(count):
+        u = low + i
+        if step <= s[LAST + i]:
+            s[OFFER + i] = step_offer(grid, units.reference[u], units.first[u] + step)
+            s[X + i] = odds(units, grid, u, s[OFFER + i])
+
+
+@njit(nogil=True, cache=True)
+def choose_block(
+    units: Units, grid: Grid, weights: Array, low: int, count: int, s: Array, fast: bool
+) -> None:
+    """Leave the best step of each unit of a block in the scratch."""
+    most, direct = fill(units, grid, weights, low, count, s)
+    if fast and not direct:
+        walk_fast(s, most)
+        return
+    fill_general(units, grid, weights, low, count, s)
+    walk(units, grid, s, low, count, most, direct)
+
+
+@njit(nogil=True, cache=True)
+def settle(
+    units: Units, grid: Grid, w: Array, u: int, i: int, s: Array
+) -> tuple[int, float, bool, float]:
+    """Return (column, probability, clears, regret) of a unit with options beside the steps."""
+    best, second = (-np.inf, -np.inf, 0.0), -np.inf
+    chosen, p_chosen, clear_chosen = -1, 0.0, False
+    step = units.first[u] + int(s[BEST_STEP + i])
+    for column in (TODAY, NO_OFFER, STEPS + step):
+        if column < STEPS and not units.permitted[u] & (1 << column):
+            continue
+        if column >= STEPS and s[LAST + i] < 0.0:
+            continue
+        offer = column_offer(units, grid, u, column)
+        if column < STEPS:
+            p = probability(units, grid, u, offer)
+            clear = p >= units.cutoff[u]
+        else:
+            p = s[BEST_P + i]
+            clear = step_clears(units, grid, u, step)
+            second = max(second, s[SECOND + i])
+        rated = rate(units, grid, w, u, offer, p, clear)
+        if chosen < 0 or is_better(rated, best):
+            second = max(second, best[0])
+            best, chosen, p_chosen, clear_chosen = rated, column, p, clear
+        else:
+            second = max(second, rated[0])
+    return chosen, p_chosen, clear_chosen, max(best[0] - second, 0.0)
+
+
+@njit(nogil=True, cache=True)
+def choose_units(
+    units: Units,
+    grid: Grid,
+    weights: Array,
+    span: tuple[int, int],
+    fast: bool,
+    option: Array,
+    regret: Array,
+    totals: Array,
+) -> None:
+    """Choose for the units of a span; add to the totals; fill in regret where it has a length."""
+    s = np.ones(SCRATCH)
+    for low in range(span[0], span[1], BLOCK):
+        count = min(BLOCK, span[1] - low)
+        choose_block(units, grid, weights, low, count, s, fast)
+        for i in range(count):
+            u = low + i
+            column = STEPS + units.first[u] + int(s[BEST_STEP + i])
+            p, clear = s[BEST_P + i], False
+            if units.permitted[u] != MAY_STEP:
+                w = weights[units.cell[u]]
+                column, p, clear, loss = settle(units, grid, w, u, i, s)
+            else:
+                clear = step_clears(units, grid, u, column - STEPS)
+                loss = max(s[BEST + i] - s[SECOND + i], 0.0)
+            option[u] = column
+            if len(regret):
+                regret[u] = loss
+            add(units, grid, u, column_offer(units, grid, u, column), p, clear, totals)
