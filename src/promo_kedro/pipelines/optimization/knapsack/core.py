@@ -18,7 +18,8 @@ from promo_kedro.types import Array
 
 ROW_TOLERANCE = 1e-9
 CHUNK = 8_192
-REOPENED = 0, 40, 400
+REOPENED = 20
+WIDER = 5
 
 
 @dataclass(frozen=True)
@@ -85,34 +86,61 @@ class Core:
         """
         return self._solved(self.table, self.counts, self._least)
 
-    def integer(self, max_nodes: int) -> Array | None:
-        """Return the best options found for all units, (units,), in so many branches, or none."""
-        found = self._solved(self.table, self.counts, self._least, max_nodes)
+    def integer(self, max_nodes: int, *, tolerance: float = 0.0) -> Array | None:
+        """Return the best whole options found for all units, (units,).
+
+        Args:
+            max_nodes: branches that the search may explore.
+            tolerance: money from the best that is close enough.
+
+        Returns:
+            Option of every unit; none where nothing meets the rows, or none was found in time.
+        """
+        found = self._solved(self.table, self.counts, self._least, max_nodes, tolerance)
         return None if found is None else self._plan(found.shares)
 
-    def rounded(self, solution: Solution, max_nodes: int = 100) -> Array | None:
-        """Return the linear solution made whole, (units,), with no row broken; none if it cannot.
+    def rounded(
+        self, solution: Solution, max_nodes: int = 100, *, tolerance: float = 0.0
+    ) -> Array | None:
+        """Return the linear solution made whole, (units,), with no row broken.
 
-        A basic solution splits at most as many units as there are rows. They are decided anew
-        among whole options while the rest keep theirs; if that cannot be, more units are, those
-        first that lose least by another option at the solution's prices.
+        A basic solution splits at most as many units as there are rows. They, and a few that lose
+        least by another option at the solution's prices, are decided anew among whole options
+        while the rest keep theirs; where that cannot be, more are.
+
+        Args:
+            solution: what ``relaxed`` found.
+            max_nodes: branches that each search may explore.
+            tolerance: money from the best of these few that is close enough.
+
+        Returns:
+            Option of every unit; none where no whole options were found that meet the rows.
         """
         whole = np.floor(solution.shares + ROW_TOLERANCE)
-        for units in REOPENED:
+        if (whole.sum(axis=1) == self.counts).all():
+            return self._plan(whole)
+        units = REOPENED
+        while True:
             kept = self._kept(whole, solution.prices, units)
             left = self.counts - kept.sum(axis=1)
             again = np.flatnonzero(left > 0)
             least = self._least - self._program.activity(self._totals(kept))
-            found = self._solved(table_rows(self.table, again), left[again], least, max_nodes)
+            few = table_rows(self.table, again)
+            found = self._solved(few, left[again], least, max_nodes, tolerance)
             if found is not None:
                 kept[again] += found.shares
                 return self._plan(kept)
-            if len(again) == len(left) and not kept.any():
-                break
-        return None
+            if not kept.any():
+                return None
+            units *= WIDER
 
     def _solved(
-        self, table: OptionTable, counts: Array, least: Array, max_nodes: int | None = None
+        self,
+        table: OptionTable,
+        counts: Array,
+        least: Array,
+        max_nodes: int | None = None,
+        tolerance: float = 0.0,
     ) -> Solution | None:
         """Solve for these units; with ``max_nodes``, in whole options."""
         found = solve_statement(
@@ -123,6 +151,7 @@ class Core:
             self._program.penalties,
             integer=max_nodes is not None,
             max_nodes=max_nodes or 0,
+            tolerance=tolerance,
             counts=counts,
         )
         return None if found is None else replace(found, value=found.value + self._value)

@@ -57,6 +57,7 @@ def solve_statement(
     *,
     integer: bool = False,
     max_nodes: int = 2_000,
+    tolerance: float = 0.0,
     counts: Array | None = None,
 ) -> Solution | None:
     """Choose one option per unit.
@@ -69,6 +70,7 @@ def solve_statement(
         penalties: money per unit by which a row may be bought out, (rows,); +∞ for none.
         integer: whole options only; else the linear program, which has prices.
         max_nodes: branches that the integer search may explore; it then gives the best so far.
+        tolerance: money from the best whole options that is close enough.
         counts: how many identical units each one stands for, (units,); none for one each. Under
             a consumer rule every unit stands for itself.
 
@@ -80,7 +82,7 @@ def solve_statement(
     counts = np.ones(len(table.cell)) if counts is None else np.asarray(counts, dtype=float)
     columns = _Columns.of(table, objective, coefficients)
     stated = _Stated.of(table, columns, least, penalties, counts, integer)
-    if not _solved(stated.problem, _settings(integer, max_nodes)):
+    if not _solved(stated.problem, _settings(integer, max_nodes, tolerance / stated.money)):
         return None
     chosen = stated.chosen.value * stated.size
     if integer:
@@ -265,12 +267,13 @@ def _solved(program: cp.Problem, settings: dict[str, float]) -> bool:
     return all(variable.value is not None for variable in program.variables())
 
 
-def _settings(integer: bool, max_nodes: int) -> dict[str, float]:
+def _settings(integer: bool, max_nodes: int, gap: float) -> dict[str, float]:
     tolerances = {
         "primal_feasibility_tolerance": TOLERANCE,
         "dual_feasibility_tolerance": TOLERANCE,
     }
     if not integer:
         return tolerances
-    search = {"mip_rel_gap": 0.0, "mip_abs_gap": TOLERANCE, "mip_max_nodes": max_nodes}
+    gaps = {"mip_rel_gap": 0.0, "mip_abs_gap": max(gap, TOLERANCE)}
+    search = gaps | {"mip_max_nodes": max_nodes}
     return tolerances | search | {"mip_feasibility_tolerance": TOLERANCE}
