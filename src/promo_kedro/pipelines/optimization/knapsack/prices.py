@@ -1,0 +1,173 @@
+"""The dual of the program: a price for each row instead of the rows.
+
+At prices λ each unit chooses for itself, and the dual D(λ), the sum of what they choose less
+λ · b, is convex and above every plan. It is made small by passes over all units, few of them:
+between two passes the prices are sought on a local dual, first a sample that is right at λ = 0,
+then the units nearest to a change of option at the latest prices and a thinner sample of the
+others. Only what all units say is kept: the least D, which is a certified bound.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from promo_kedro.pipelines.optimization.knapsack.local_dual import (
+    LocalDual,
+    Part,
+    Sample,
+    least_sure,
+    local_dual,
+    minimised,
+    spread_sample,
+)
+from promo_kedro.pipelines.optimization.knapsack.options import Choices, Options
+from promo_kedro.pipelines.optimization.knapsack.parameters import SolverParameters
+from promo_kedro.pipelines.optimization.knapsack.program import Program
+from promo_kedro.types import Array
+
+RUNAWAY = 1e6
+SUSPECT = 1e3
+EXPECTED = 1e-2
+
+
+@dataclass(frozen=True)
+class Prices:
+    """Prices tried on all units, and what they say.
+
+    Attributes:
+        prices: money per unit of each row, (rows,).
+        bound: what no plan can exceed, money.
+        choices: of all units at these prices, with regret.
+        slope: of the dual: activity − least, (rows,).
+        unit: a usual size of each price, (rows,).
+        passes: over all units that it took.
+    """
+
+    prices: Array
+    bound: float
+    choices: Choices
+    slope: Array
+    unit: Array
+    passes: int = 1
+
+    def runs_away(self) -> bool:
+        """Return whether a price is so high that the rows may well be out of reach."""
+        return bool((self.prices > SUSPECT * self.unit).any())
+
+
+def find_prices(
+    program: Program,
+    parameters: SolverParameters,
+    start: Array | None = None,
+    *,
+    free: Choices | None = None,
+) -> Prices:
+    """Find prices at which the dual is about as small as it gets.
+
+    Args:
+        program: with at least one unit and one row.
+        parameters: sizes and passes.
+        start: prices of an earlier solve, (rows,); they save the first search.
+        free: choices at prices 0, where they are known.
+    """
+    options = program.options
+    sample = spread_sample(options, parameters.sample_size)
+    part = sample.rest(options, np.zeros(0, dtype=np.int64))
+    unit = price_units(program, part)
+    most = np.minimum(program.penalties, RUNAWAY * unit)
+    zero = np.zeros(unit.size)
+    if start is None:
+        free = options.choose(program.objective) if free is None else free
+        start, _ = minimised(
+            local_dual(program, [part], zero, free.totals), zero, (zero, most), unit
+        )
+    best = priced(program, np.clip(start, zero, most), unit)
+    return _refined(program, parameters, sample, best, most)
+
+
+def priced(program: Program, prices: Array, unit: Array) -> Prices:
+    """Return what all units say to these prices: one pass."""
+    choices = program.options.choose(program.weights(prices), regret=True)
+    slope = program.activity(choices.totals) - program.least
+    return Prices(prices, program.bound(choices.score, prices), choices, slope, unit)
+
+
+def price_units(program: Program, part: Part) -> Array:
+    """Return a usual size of each row's price: what money ranges over by what the row does.
+
+    Args:
+        program: whose rows they are.
+        part: units to tell it from.
+    """
+    money = _range(part, program.objective)
+    each = np.array([_range(part, row) for row in program.coefficients])
+    money = money if money > 0 else 1.0
+    unit = np.divide(money, each, out=np.full(each.size, money), where=each > 0)
+    return np.minimum(unit, np.where(program.penalties > 0, program.penalties, np.inf))
+
+
+def _range(part: Part, weights: Array) -> float:
+    """Return how far the most that plans can make of these weights is from the least."""
+    most, least = ((weights * part.totals(sign * weights)).sum() for sign in (1, -1))
+    size = np.abs(weights * part.totals(weights)).sum()
+    return float(most - least) if most - least > 1e-12 * size else 0.0
+
+
+def _refined(
+    program: Program, parameters: SolverParameters, sample: Sample, best: Prices, most: Array
+) -> Prices:
+    """Move to where a local dual at the best prices so far is least, while that helps."""
+    low, high, reach, passes = np.zeros(most.size), most, np.inf, 1
+    worst = np.nan
+    dual, width = _around(program, parameters, sample, best), most.size
+    while passes < parameters.passes:
+        if width == 1:  # the one slope says on which side the price is too low
+            low, high = _narrowed(low, high, best)
+        box = (
+            np.maximum(low, best.prices - reach * best.unit),
+            np.minimum(high, best.prices + reach * best.unit),
+        )
+        prices, expected = minimised(dual, best.prices, box, best.unit)
+        drop = best.bound - expected
+        if drop <= EXPECTED * parameters.gap * abs(best.bound) or (prices == best.prices).all():
+            break
+        tried, passes = priced(program, prices, best.unit), passes + 1
+        if width == 1:
+            low, high = _narrowed(low, high, tried)
+        if tried.bound < best.bound:
+            best, reach = tried, np.inf
+            dual = _around(program, parameters, sample, best)
+        else:
+            reach = float(np.abs((tried.prices - best.prices) / best.unit).max()) / 4
+        if tried.runs_away():
+            worst = _worst(program) if np.isnan(worst) else worst
+            if tried.bound < worst:
+                break
+    return replace(best, passes=passes)
+
+
+def _narrowed(low: Array, high: Array, tried: Prices) -> tuple[Array, Array]:
+    """Return the bracket of a single price, narrowed by the slope at one."""
+    return (tried.prices, high) if tried.slope[0] < 0 else (low, tried.prices)
+
+
+def _around(
+    program: Program, parameters: SolverParameters, sample: Sample, centre: Prices
+) -> LocalDual:
+    """Return the dual as it looks near these prices."""
+    options = program.options
+    near = least_sure(options, centre.choices, parameters.sample_size)
+    parts = [Part(_some(options, near), np.ones((options.cells, 1)))]
+    if near.size < len(options):
+        parts.append(sample.rest(options, near))
+    parts = [part for part in parts if len(part.options)]
+    return local_dual(program, parts, centre.prices, centre.choices.totals)
+
+
+def _some(options: Options, units: Array) -> Options:
+    return options if units.size == len(options) else options.take(units)
+
+
+def _worst(program: Program) -> float:
+    """Return less than which no plan can be worth."""
+    return -program.options.choose(-program.objective).score
