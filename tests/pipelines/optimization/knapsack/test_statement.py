@@ -161,6 +161,19 @@ def test_no_plan_is_no_solution(integer):
     assert found.slack[0] < 0
 
 
+@pytest.mark.parametrize("integer", [True, False])
+@pytest.mark.parametrize("penalty", [1e-12, 1, 1e12])
+def test_with_nothing_to_earn_the_rows_are_broken_least(penalty, integer):
+    table = random_table(20, 4, 0)
+    retention = np.zeros((1, 2, MEASURES))
+    retention[..., Measure.RETENTION] = 1
+    most = np.nanmax(table.measures[..., Measure.RETENTION], axis=1).sum()
+    rows = retention, np.array([most + 1]), np.array([penalty])
+    found = solve_statement(table, 0 * REVENUE, *rows, integer=integer)
+    assert found.slack[0] == pytest.approx(-1, rel=1e-9)
+    assert found.value == pytest.approx(-penalty, rel=1e-9)
+
+
 def test_nothing_to_choose_meets_what_is_no_demand():
     table = OptionTable(np.ones((0, 3), bool), np.ones((0, 3, MEASURES)), np.zeros(0, int), 2)
     rows = np.ones((2, 2, MEASURES))

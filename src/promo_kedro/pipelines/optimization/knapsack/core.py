@@ -18,7 +18,7 @@ from promo_kedro.types import Array
 
 ROW_TOLERANCE = 1e-9
 CHUNK = 8_192
-REOPENED = 20
+OPTIONS_OF_REOPENED = 6
 WIDER = 5
 
 
@@ -70,7 +70,7 @@ class Core:
             narrowing: to keep the linear program small; none keeps every option.
         """
         self._program, self._choice = program, choice
-        self.open = _whole_consumers(program, np.unique(units).astype(int))
+        self.open = _whole_consumers(program, _each_once(units))
         self.table, self.group, opened = _grouped(program, choice, self.open)
         self.counts = np.bincount(self.group, minlength=len(self.table.cell))
         closed = (program.options.totals(choice) if totals is None else totals) - opened
@@ -100,18 +100,25 @@ class Core:
         return None if found is None else self._plan(found.shares)
 
     def rounded(
-        self, solution: Solution, max_nodes: int = 100, *, tolerance: float = 0.0
+        self,
+        solution: Solution,
+        max_nodes: int = 100,
+        *,
+        reopened: int = 20,
+        gap: float = 1e-8,
     ) -> Array | None:
         """Return the linear solution made whole, (units,), with no row broken.
 
         A basic solution splits at most as many units as there are rows. They, and a few that lose
         least by another option at the solution's prices, are decided anew among whole options
-        while the rest keep theirs; where that cannot be, more are.
+        while the rest keep theirs; where that cannot be, more are, and among more options.
 
         Args:
             solution: what ``relaxed`` found.
             max_nodes: branches that each search may explore.
-            tolerance: money from the best of these few that is close enough.
+            reopened: units besides the split ones that are decided anew: more come closer to the
+                linear solution and take longer.
+            gap: distance from the linear solution, as a share of its value, that is close enough.
 
         Returns:
             Option of every unit; none where no whole options were found that meet the rows.
@@ -119,20 +126,22 @@ class Core:
         whole = np.floor(solution.shares + ROW_TOLERANCE)
         if (whole.sum(axis=1) == self.counts).all():
             return self._plan(whole)
-        units = REOPENED
+        at_first = Narrowing(solution.prices, OPTIONS_OF_REOPENED)
+        table = _narrowed(self.table, self._program.weights(solution.prices), at_first)
         while True:
-            kept = self._kept(whole, solution.prices, units)
+            kept = self._kept(whole, solution.prices, reopened)
             left = self.counts - kept.sum(axis=1)
             again = np.flatnonzero(left > 0)
             least = self._least - self._program.activity(self._totals(kept))
-            few = table_rows(self.table, again)
+            tolerance = gap * abs(solution.value)
+            few = table_rows(table, again)
             found = self._solved(few, left[again], least, max_nodes, tolerance)
             if found is not None:
                 kept[again] += found.shares
                 return self._plan(kept)
-            if not kept.any():
+            if table is self.table and not kept.any():
                 return None
-            units *= WIDER
+            table, reopened = self.table, WIDER * max(reopened, 1)
 
     def _solved(
         self,
@@ -200,6 +209,12 @@ class Core:
         np.maximum.at(largest, self.table.cell, measures.max(axis=1, initial=0))
         of_a_unit = (np.abs(self._program.coefficients) * largest).max(axis=(1, 2), initial=0)
         return ROW_TOLERANCE * np.maximum(np.abs(self._program.least), of_a_unit)
+
+
+def _each_once(units: Array) -> Array:
+    """Sorted, which for a million units is far faster than numpy's hashing ``unique``."""
+    units = np.sort(units).astype(int)
+    return units[np.diff(units, prepend=-1) > 0]
 
 
 def _whole_consumers(program: Program, units: Array) -> Array:

@@ -174,13 +174,16 @@ class _Stated:
         count = counts[columns.unit]
         size = np.ones(len(count)) if integer else count
         chosen = cp.Variable(len(count), integer=integer, bounds=[0, count / size])
-        money = _largest(columns.value * count, columns.consumer_value)
         scale = np.array(
             [
                 _largest(row * count, consumer_row)
                 for row, consumer_row in zip(columns.rows, columns.consumer_rows, strict=True)
             ]
         )
+        buyable = np.flatnonzero(np.isfinite(penalties))
+        fines = penalties[buyable] * scale[buyable]
+        values = columns.value * count, columns.consumer_value
+        money = _largest(*values) if any(value.any() for value in values) else _largest(fines)
         one_each = _sums(columns.unit, len(counts)) @ chosen == (counts if integer else 1)
         earned = (columns.value * size / money) @ chosen
         constraints = [one_each, *_offers_of_a_consumer(table, columns, chosen)]
@@ -191,10 +194,9 @@ class _Stated:
             earned += (columns.consumer_value / money) @ retained
             activity += csr_array(columns.consumer_rows / scale[:, None]) @ retained
             constraints += _retained_once(table, columns, chosen, retained)
-        buyable = np.flatnonzero(np.isfinite(penalties))
         if len(buyable):
             bought = cp.Variable(len(buyable), bounds=[0, np.inf])
-            earned -= (penalties[buyable] * scale[buyable] / money) @ bought
+            earned -= (fines / money) @ bought
             activity += _sums(buyable, len(least)) @ bought
         rule_rows = None
         if len(least):
