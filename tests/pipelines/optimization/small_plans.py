@@ -4,7 +4,7 @@ A plan is chosen at given prices, and each row with a price then asks for just w
 reaches: by weak duality no plan that keeps the rows is worth more.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,6 +12,7 @@ from pandas import DataFrame
 from scipy.special import expit, logit
 
 from promo_kedro.pipelines.optimization.knapsack.measures import Measure
+from promo_kedro.pipelines.optimization.knapsack.offers import OfferColumns, OfferOptions
 from promo_kedro.pipelines.optimization.knapsack.options import ConsumerRule, OptionTable
 from promo_kedro.pipelines.optimization.knapsack.program import Plan, Program, Row
 from promo_kedro.pipelines.optimization.knapsack.tabulated import TabulatedOptions
@@ -75,6 +76,14 @@ class PlainOptions:
         return len(self.decisions)
 
     def measures(self, offers):
+        measures, rule = self.item_measures(offers), self.consumer_rule
+        if rule is not None and rule.any_retained:
+            retained = DataFrame({"consumer": rule.consumer, "any": measures[:, 3]})
+            first = ~retained["consumer"].duplicated()
+            measures[:, 3] = retained.groupby("consumer")["any"].transform("max") * first
+        return measures
+
+    def item_measures(self, offers):
         d = {name: column.to_numpy() for name, column in self.decisions.items()}
         o, k, f = np.asarray(offers, dtype=float), d["reference_offer"], d["probability"]
         if self.mode == "exact":
@@ -101,7 +110,7 @@ class PlainOptions:
 
     def tabulate(self, units):
         offers, allowed = self.columns()
-        measures = np.stack([self.measures(column) for column in offers.T], axis=1)
+        measures = np.stack([self.item_measures(column) for column in offers.T], axis=1)
         rule = self.consumer_rule
         if rule is not None:
             rule = replace(rule, consumer=np.unique(rule.consumer[units], return_inverse=True)[1])
@@ -191,3 +200,21 @@ def without_plan(planned: SimpleNamespace, message: str = "") -> SimpleNamespace
     outcome = SimpleNamespace(**vars(planned.outcome) | {"plan": plan, "message": message})
     today = planned.decisions["offer_today"].to_numpy()
     return SimpleNamespace(**vars(planned) | {"outcome": outcome, "offer": today})
+
+
+def engine_options(plain: PlainOptions) -> OfferOptions:
+    """Return the same options as the pipeline reckons them."""
+    names = [each.name for each in fields(OfferColumns) if each.name not in ("permitted", "cell")]
+    columns = OfferColumns(
+        **{name: plain.decisions[name].to_numpy(dtype=float) for name in names},
+        permitted=plain.decisions["permitted"].to_numpy(),
+        cell=plain.cell.astype(np.int32),
+    )
+    return OfferOptions(
+        columns,
+        plain.mode,
+        plain.steps,
+        indicator_retention=plain.mode == "paper",
+        consumer_rule=plain.consumer_rule,
+        cells=plain.cells,
+    )

@@ -80,7 +80,7 @@ def test_consumers_counted_once_are_retained_if_any_of_their_items_is():
     planned = plan_at(PlainOptions(items, consumer_rule=rule), [], [])
     table = plan_kpis([planned], costs_known=True)
     for when, offers in {"before": items["offer_today"], "after": planned.offer}.items():
-        clears = planned.options.measures(offers)[:, Measure.RETENTION].reshape(30, 3)
+        clears = planned.options.item_measures(offers)[:, Measure.RETENTION].reshape(30, 3)
         assert table[f"retention_{when}"].tolist() == pytest.approx([clears.any(axis=1).mean()] * 2)
 
 

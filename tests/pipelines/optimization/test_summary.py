@@ -73,7 +73,7 @@ def test_attainable_retention_is_each_best_at_its_best(counted):
     rule = ConsumerRule(np.arange(90) // 3, any_retained=True) if counted else None
     options = PlainOptions(items, consumer_rule=rule)
     offers, allowed = options.columns()
-    retained = np.stack([options.measures(o)[:, Measure.RETENTION] for o in offers.T], axis=1)
+    retained = np.stack([options.item_measures(o)[:, Measure.RETENTION] for o in offers.T], axis=1)
     most = np.where(allowed, retained, 0).max(axis=1)
     if counted:
         most = most.reshape(30, 3).max(axis=1)

@@ -21,6 +21,7 @@ from promo_kedro.pipelines.optimization.rules.permitted import NO_OFFER, TODAY
 from promo_kedro.pipelines.optimization.totals import (
     asks_for_retention,
     earned,
+    item_measures,
     prices_by_row,
     revenue_of,
     scored,
@@ -65,11 +66,12 @@ class Cause(IntEnum):
     RETENTION_LIMITS = 2
     RULE_LIMITS = 3
     CONSUMER_CAP = 4
-    RANGE_ENDS = 5
-    STEPS_END = 6
-    EARNS_MORE = 7
-    BEST_OPEN = 8
-    WHOLE_PLAN = 9
+    EARNS_NOTHING = 5
+    RANGE_ENDS = 6
+    STEPS_END = 7
+    EARNS_MORE = 8
+    BEST_OPEN = 9
+    WHOLE_PLAN = 10
 
 
 _HEADS = ["dropped", "shallower", "as the reference offer", "deeper"]
@@ -85,6 +87,7 @@ _CAUSES = {
     Cause.RETENTION_LIMITS: "it would go further, but retention limits it",
     Cause.RULE_LIMITS: "it would go further, but a rule limits it",
     Cause.CONSUMER_CAP: "other offers of the consumer are worth more",
+    Cause.EARNS_NOTHING: "none of the offers open to it earns anything",
     Cause.RANGE_ENDS: "as far as the range allows",
     Cause.STEPS_END: "as far as the steps allow",
     Cause.BEST_OPEN: "the best of the offers open to it",
@@ -172,8 +175,8 @@ def find_movers(planned: "Planned", free: Array) -> Movers:
     """Find the row whose price speaks most for the planned offer against the free one."""
     rows, prices = planned.program.rows, prices_by_row(planned)
     moved = np.flatnonzero(~same_offer(planned.offer, free))
-    cell, measures = planned.options.cell[moved], planned.options.measures
-    gained = (measures(planned.offer) - measures(free))[moved]
+    cell = planned.options.cell[moved]
+    gained = (item_measures(planned, planned.offer) - item_measures(planned, free))[moved]
     most, mover = np.zeros(len(moved)), np.full(len(planned.offer), -1)
     for index, row in enumerate(rows):
         price = prices.get(row.name, 0.0)
@@ -229,6 +232,7 @@ def _chosen(planned: "Planned", offer: Array) -> tuple[Array, Array]:
         Cause.RULE_LIMITS: moved & limited,
         Cause.RETENTION_ASKS: moved & retention,
         Cause.RULE_ASKS: moved,
+        Cause.EARNS_NOTHING: at_free & (earned(planned, offer) <= 0),
         Cause.RANGE_ENDS: outward & ends.of_range,
         Cause.STEPS_END: outward,
         Cause.EARNS_MORE: at_free & _pays(planned, offer, reference),
@@ -276,7 +280,7 @@ def _find_ends(planned: "Planned", offer: Array) -> Ends:
     edges = find_edges(planned)
     weights = planned.program.weights(planned.outcome.plan.prices)
     below, here, above = (
-        scored(planned, planned.options.measures(each), weights)
+        scored(planned, item_measures(planned, each), weights)
         for each in (np.maximum(offer - 1, 0.0), offer, np.minimum(offer + 1, 100.0))
     )
     down, up = edges.lowest & (below > here), edges.highest & (above > here)

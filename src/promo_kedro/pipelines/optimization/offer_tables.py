@@ -6,7 +6,7 @@ import numpy as np
 from pandas import DataFrame
 
 from promo_kedro.pipelines.optimization.knapsack.measures import Measure
-from promo_kedro.pipelines.optimization.totals import revenue_of
+from promo_kedro.pipelines.optimization.totals import item_measures, revenue_of
 from promo_kedro.types import Array
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def offers_table(planned: "Planned") -> DataFrame:
     )
     offers = {"before": decisions["offer_today"].to_numpy(dtype=float), "after": planned.offer}
     for when, offer in offers.items():
-        measures = planned.options.measures(offer)
+        measures = item_measures(planned, offer)
         table[f"probability_{when}"] = measures[:, Measure.PROBABILITY]
         table[f"retained_{when}"] = measures[:, Measure.RETENTION]
         table[f"revenue_{when}"] = revenue_of(measures)

@@ -39,6 +39,18 @@ def earned(planned: "Planned", offers: Array) -> Array:
     return scored(planned, planned.options.measures(offers), planned.program.objective)
 
 
+def item_measures(planned: "Planned", offers: Array) -> Array:
+    """Return measures of these offers, (units, 7), with retention of each unit by itself.
+
+    Where consumers are counted, a unit by itself is retained from its cut-off on.
+    """
+    measures, rule = planned.options.measures(offers), planned.options.consumer_rule
+    if rule is not None and rule.any_retained:
+        clears = measures[:, Measure.PROBABILITY] >= planned.decisions["cutoff"].to_numpy()
+        measures[:, Measure.RETENTION] = clears
+    return measures
+
+
 @dataclass(frozen=True)
 class Counting:
     """What retention is a share of: consumer-items, or consumers where they are counted.
