@@ -68,6 +68,12 @@ def test_the_mode_in_use_is_seen_first_and_the_others_wait(figure):
     assert [trace.name for trace in figure.data] == 2 * MARKS
     seen = {trace.legendgroup: trace.visible for trace in figure.data}
     assert seen == {"exact": True, "linear": "legendonly"}
+    buttons = {each.label: each.args[0]["visible"] for each in figure.layout.updatemenus[1].buttons}
+    assert buttons == {
+        "exact": [True] * 4 + ["legendonly"] * 4,
+        "linear": ["legendonly"] * 4 + [True] * 4,
+        "all modes": [True] * 8,
+    }
     first = figure.layout.updatemenus[0].buttons[0]
     assert list(figure.data[0].x) == first.args[0]["x"][0]
 

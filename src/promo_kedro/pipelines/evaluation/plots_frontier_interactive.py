@@ -19,9 +19,11 @@ HOW_TO_READ = (
     "Each point is the most revenue that any offers can promise while retaining so many; the "
     "curve ends where no offers retain more. Point at it for the price of the next percentage "
     "point. Where the plan lies right of the dotted line, the requirement costs nothing. Today's "
-    "offers need not lie under the curve: they are not always among those that may be chosen."
+    "offers need not lie under the curve: they are not always among those that may be chosen. "
+    "Switch off marks in the legend to see the curve closer up."
 )
 _HEIGHT = 560
+_MENU = {"y": 1.14, "yanchor": "top", "bgcolor": "white", "bordercolor": MUTED}
 
 Mark = dict[str, list[Any]]
 
@@ -96,7 +98,7 @@ def _marks(curve: pd.DataFrame, kpis: pd.DataFrame, summary: pd.DataFrame) -> li
         {
             "x": 2 * [100 * share],
             "y": [min(heights), max(heights)],
-            "text": 2 * [f"<b>Required: {share:.2%} retained</b>"],
+            "text": 2 * [f"<b>Required: {100 * share:.2f} % retained</b>"],
         }
         for share in required
     ]
@@ -129,7 +131,7 @@ def _nothing() -> Mark:
 
 
 def _standing(name: str, retention: float, revenue: float) -> str:
-    return f"<b>{name}: {revenue:,.2f} in money</b><br>{retention:.2%} retained"
+    return f"<b>{name}: {revenue:,.2f}</b><br>{100 * retention:.2f} % retained"
 
 
 def price_in_words(price: float) -> str:
@@ -178,23 +180,39 @@ def _laid_out(figure: Figure, shown: dict[str, list[Mark]]) -> Figure:
         plot_bgcolor="white",
         font={"family": "system-ui, sans-serif", "size": 13, "color": INK},
         margin={"l": 90, "r": 30, "t": 70, "b": 70},
-        hoverlabel={"align": "left"},
+        hoverlabel={"align": "left", "bgcolor": "white", "font": {"color": INK}},
         xaxis=axis | {"title": "retention", "ticksuffix": " %"},
         yaxis=axis | {"title": "revenue promised (money)", "tickformat": ",~r"},
-        legend={"groupclick": "togglegroup", "itemsizing": "constant"},
+        legend={"groupclick": "toggleitem", "itemsizing": "constant"},
         updatemenus=[
             {
                 "buttons": [_button(category, marks) for category, marks in shown.items()],
                 "x": 0,
                 "xanchor": "left",
-                "y": 1.14,
-                "yanchor": "top",
-                "bgcolor": "white",
-                "bordercolor": MUTED,
-                "pad": {"t": 0, "l": 0},
-            }
+                **_MENU,
+            },
+            {
+                "buttons": _mode_buttons([trace.legendgroup for trace in figure.data]),
+                "type": "buttons",
+                "direction": "right",
+                "x": 0.36,  # left of Plotly's own buttons, right of a long category
+                "xanchor": "left",
+                **_MENU,
+            },
         ],
     )
+
+
+def _mode_buttons(modes: list[str]) -> list[dict[str, Any]]:
+    """Return a button per mode that shows it alone, and one for all; modes is of each trace."""
+    distinct = list(dict.fromkeys(modes))
+    shown = {each: [mode == each or "legendonly" for mode in modes] for each in distinct}
+    if len(distinct) > 1:
+        shown["all modes"] = [True] * len(modes)
+    return [
+        {"label": label, "method": "restyle", "args": [{"visible": visible}]}
+        for label, visible in shown.items()
+    ]
 
 
 def _button(category: str, marks: list[Mark]) -> dict[str, Any]:
