@@ -19,6 +19,7 @@ from promo_kedro.pipelines.optimization.knapsack.curves import (
     Units,
     add,
     column_offer,
+    compiled,
     is_better,
     probability,
     rate,
@@ -31,7 +32,7 @@ OFFERED, CLEARS = 2, 1
 SCORE, RETAINED, PERCENT = 0, 1, 2
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def must_offer(units: Units, grid: Grid, u: int) -> bool:
     """Return whether a unit has no option without an offer."""
     if units.permitted[u] & MAY_GO_WITHOUT:
@@ -42,7 +43,7 @@ def must_offer(units: Units, grid: Grid, u: int) -> bool:
     return first > units.last[u] or column_offer(units, grid, u, STEPS + first) > 0.0
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def forced_offers(units: Units, grid: Grid, span: tuple[int, int], cap: int) -> tuple[int, int]:
     """Return how many consumers of a span must get more offers than the cap, and one of them."""
     over, example, consumer, forced = 0, -1, -1, 0
@@ -55,7 +56,7 @@ def forced_offers(units: Units, grid: Grid, span: tuple[int, int], cap: int) -> 
     return over, example
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _offer_option(
     rated: tuple, clear: bool, column: int, grid: Grid, best: Array, columns: Array, top: Array
 ) -> None:
@@ -71,7 +72,7 @@ def _offer_option(
         top[group, 1] = rated[0]
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def candidates(
     units: Units, grid: Grid, w: Array, u: int, best: Array, columns: Array, top: Array
 ) -> None:
@@ -98,7 +99,7 @@ def candidates(
         _offer_option(rated, clear, STEPS + step, grid, best, columns, top)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _better_class(best: Array, columns: Array, one: int, other: int) -> int:
     """Return the class whose best option goes first; −1 where neither has any."""
     if columns[one] < 0 or columns[other] < 0:
@@ -108,7 +109,9 @@ def _better_class(best: Array, columns: Array, one: int, other: int) -> int:
 
 
 @njit(nogil=True, cache=True)
-def _share_out(best: Array, columns: Array, cap: int, unclear: bool, kinds: Array, gain: Array):
+def _share_out(
+    best: Array, columns: Array, cap: int, unclear: bool, kinds: Array, gain: Array
+) -> tuple[float, int]:
     """Choose a class per unit with at most ``cap`` offers; return (value, offers left, worth).
 
     Args:
@@ -184,7 +187,9 @@ def _force_one(best: Array, columns: Array, left: int, kinds: Array, gain: Array
 
 
 @njit(nogil=True, cache=True)
-def _move(best: Array, columns: Array, left: int, kinds: Array, gain: Array, v: int, kind: int):
+def _move(
+    best: Array, columns: Array, left: int, kinds: Array, gain: Array, v: int, kind: int
+) -> None:
     """Have one unit take a class, and share out the slots that are left among the others."""
     forced = np.isnan(gain[v])
     for other in range(len(kinds)):

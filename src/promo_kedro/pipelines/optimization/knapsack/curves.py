@@ -1,11 +1,20 @@
 """Compiled definitions, one unit at a time: its offers, its curve, its cut-off, its measures."""
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numba import njit
 
 from promo_kedro.types import Array
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+# Counting references to seventeen arrays at every call would take longer than the calls: these
+# functions do not own what they read, and allocate nothing. Numpy's division, which never raises,
+# lets loops be vectorised.
+_OPTIONS = {"nogil": True, "cache": True, "error_model": "numpy", "_nrt": False}
+compiled: Callable[[F], F] = njit(**_OPTIONS)  # type: ignore[call-overload]
 
 TIE = 1e-12
 TODAY, NO_OFFER, STEPS = 0, 1, 2
@@ -55,13 +64,13 @@ class Grid(NamedTuple):
     counts_consumers: bool
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def step_offer(grid: Grid, reference: float, step: int) -> float:
     """Return the offer of a step, percent."""
     return reference * (1.0 + grid.steps[step]) if grid.relative else grid.steps[step]
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def odds(units: Units, grid: Grid, u: int, offer: float) -> float:
     """Return x at an offer: odds · (1 − f) of the exact curve, or the line's probability."""
     f, k = units.probability[u], units.reference[u]
@@ -71,7 +80,7 @@ def odds(units: Units, grid: Grid, u: int, offer: float) -> float:
     return f * (1.0 + change * units.elasticity[u])
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def probability(units: Units, grid: Grid, u: int, offer: float) -> float:
     """Return the probability of a purchase at an offer."""
     x = odds(units, grid, u, offer)
@@ -80,14 +89,14 @@ def probability(units: Units, grid: Grid, u: int, offer: float) -> float:
     return min(max(x, 0.0), 1.0)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def clears(units: Units, grid: Grid, u: int, step: int) -> bool:
     """Return whether a step's probability clears the cut-off."""
     offer = step_offer(grid, units.reference[u], step)
     return probability(units, grid, u, offer) >= units.cutoff[u]
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def break_even(units: Units, grid: Grid, u: int) -> float:
     """Return about where on the grid the probability crosses the cut-off, in steps; may be NaN."""
     f, k, cut = units.probability[u], units.reference[u], units.cutoff[u]
@@ -105,7 +114,7 @@ def break_even(units: Units, grid: Grid, u: int) -> float:
     return (place - grid.steps[0]) / (grid.steps[1] - grid.steps[0])
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def clearing_steps(units: Units, grid: Grid, u: int) -> tuple[int, int]:
     """Return the first and last step inside the range that clear; first > last where none does.
 
@@ -132,7 +141,7 @@ def clearing_steps(units: Units, grid: Grid, u: int) -> tuple[int, int]:
     return first, step
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def prepare(
     units: Units, grid: Grid, offer_min: Array, offer_max: Array, low: int, high: int
 ) -> int:
@@ -161,7 +170,7 @@ def prepare(
     return faulty
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _usable(units: Units, u: int, offer_min: float, offer_max: float) -> bool:
     """Return whether every number of a unit is what it must be; NaN never is."""
     return (
@@ -178,7 +187,7 @@ def _usable(units: Units, u: int, offer_min: float, offer_max: float) -> bool:
     )
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _sequence(units: Units, grid: Grid, u: int) -> None:
     """Fill in where x starts and how it goes on from step to step."""
     k, f = units.reference[u], units.probability[u]
@@ -194,7 +203,7 @@ def _sequence(units: Units, grid: Grid, u: int) -> None:
         units.ratio[u] = f * units.elasticity[u] * distance / k
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def distance_between(grid: Grid, reference: float) -> float:
     """Return the distance between evenly spaced offers, percentage points."""
     if not grid.even:
@@ -203,7 +212,7 @@ def distance_between(grid: Grid, reference: float) -> float:
     return reference * distance if grid.relative else distance
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def column_offer(units: Units, grid: Grid, u: int, column: int) -> float:
     """Return the offer of an option's column, percent."""
     if column == TODAY:
@@ -211,7 +220,7 @@ def column_offer(units: Units, grid: Grid, u: int, column: int) -> float:
     return 0.0 if column == NO_OFFER else step_offer(grid, units.reference[u], column - STEPS)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def step_clears(units: Units, grid: Grid, u: int, step: int) -> bool:
     """Return whether a step clears the cut-off, as far as anything asks for it."""
     if grid.worth_clears or grid.retention_clears:
@@ -219,7 +228,7 @@ def step_clears(units: Units, grid: Grid, u: int, step: int) -> bool:
     return False
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def rate(units: Units, grid: Grid, w: Array, u: int, offer: float, p: float, clear: bool) -> tuple:
     """Return (score, retention, offer) of an option with this probability."""
     c = 1.0 if clear else 0.0
@@ -230,7 +239,7 @@ def rate(units: Units, grid: Grid, w: Array, u: int, offer: float, p: float, cle
     return score, r, offer
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def is_better(one: tuple, other: tuple) -> bool:
     """Return whether (score, retention, offer) goes before another: the order of ties."""
     band = TIE * abs(other[0]) if other[0] > -np.inf else 0.0
@@ -243,7 +252,7 @@ def is_better(one: tuple, other: tuple) -> bool:
     return one[2] < other[2]
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def add(
     units: Units, grid: Grid, u: int, offer: float, p: float, clear: bool, totals: Array
 ) -> None:
@@ -260,7 +269,7 @@ def add(
     total[6] += 1.0 if offer > 0.0 else 0.0
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def measure(units: Units, grid: Grid, offers: Array, low: int, out: Array) -> None:
     """Fill in the measures of these offers, for the units from ``low`` on: (units, 7).
 

@@ -8,7 +8,6 @@ division.
 """
 
 import numpy as np
-from numba import njit
 
 from promo_kedro.pipelines.optimization.knapsack.curves import (
     MAY_STEP,
@@ -20,6 +19,7 @@ from promo_kedro.pipelines.optimization.knapsack.curves import (
     Units,
     add,
     column_offer,
+    compiled,
     distance_between,
     is_better,
     odds,
@@ -56,7 +56,7 @@ BEST, BEST_D, BEST_STEP, BEST_P, BEST_R, SECOND = (
 SCRATCH = 24 * BLOCK
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def fill(units: Units, grid: Grid, weights: Array, low: int, count: int, s: Array) -> tuple:
     """Lay out a block of units; return its most steps and whether x must be found directly."""
     most, direct = -1, not grid.even
@@ -84,7 +84,7 @@ def fill(units: Units, grid: Grid, weights: Array, low: int, count: int, s: Arra
     return most, direct
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def fill_general(units: Units, grid: Grid, weights: Array, low: int, count: int, s: Array) -> None:
     """Lay out what only ``walk`` needs."""
     for i in range(count):
@@ -106,7 +106,7 @@ def fill_general(units: Units, grid: Grid, weights: Array, low: int, count: int,
             s[CLEAR_HIGH + i] = units.clear_high[u] - units.first[u]
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def walk_fast(s: Array, most: int) -> None:
     """Find the best step of each unit in a block where scores are p·(A + B·o) + C·o.
 
@@ -139,11 +139,11 @@ def walk_fast(s: Array, most: int) -> None:
         s[BEST_P + i] = (s[BEST_D + i] - s[Y + i]) / s[BEST_D + i]
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def walk(units: Units, grid: Grid, s: Array, low: int, count: int, most: int, direct: bool) -> None:
     """Find the best step of each unit in a block, and the score of the second best."""
     for i in range(BLOCK):
-        s[BEST + i], s[SECOND + i], s[BEST_R + i] = -np.inf, -np.inf, -np.inf
+        s[BEST + i], s[SECOND + i], s[BEST_R + i] = -1e300, -np.inf, -np.inf
         s[BEST_STEP + i], s[BEST_P + i] = 0.0, 0.0
     for step in range(most + 1):
         if direct:
@@ -151,7 +151,9 @@ def walk(units: Units, grid: Grid, s: Array, low: int, count: int, most: int, di
         number = float(step)
         for i in range(BLOCK):
             x, offer, best, second = s[X + i], s[OFFER + i], s[BEST + i], s[SECOND + i]
-            p = min(max(x / (s[SLOPE_D + i] * x + s[Y + i]), 0.0), 1.0)
+            p = x / (s[SLOPE_D + i] * x + s[Y + i])
+            p = p if p > 0.0 else 0.0
+            p = p if p < 1.0 else 1.0
             clear = (number >= s[CLEAR_LOW + i]) & (number <= s[CLEAR_HIGH + i])
             c = 1.0 if clear else 0.0
             fixed = s[O_FIXED + i] if offer > 0.0 else 0.0
@@ -159,10 +161,11 @@ def walk(units: Units, grid: Grid, s: Array, low: int, count: int, most: int, di
             score += c * (s[C_BASE + i] + s[C_SLOPE + i] * offer)
             score = score if number <= s[LAST + i] else -np.inf
             r = s[EXPECTED + i] * p + (1.0 - s[EXPECTED + i]) * c
-            band = TIE * abs(best) if best > -np.inf else 0.0
+            band = TIE * abs(best)
             tied = (score >= best - band) & (r > s[BEST_R + i] + TIE)
             better = ((score > best + band) | tied) & (number <= s[LAST + i])
             loser = best if better else score
+            loser = loser if loser > -1e299 else -np.inf
             s[SECOND + i] = loser if loser > second else second
             s[BEST + i] = score if better else best
             s[BEST_STEP + i] = number if better else s[BEST_STEP + i]
@@ -172,7 +175,7 @@ def walk(units: Units, grid: Grid, s: Array, low: int, count: int, most: int, di
             s[OFFER + i] = offer + s[DISTANCE + i]
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _place(units: Units, grid: Grid, s: Array, low: int, count: int, step: int) -> None:
     """Put offers and x of one step straight from the curve: uneven steps, or steep curves."""
     for i in range(count):
@@ -182,7 +185,7 @@ def _place(units: Units, grid: Grid, s: Array, low: int, count: int, step: int) 
             s[X + i] = odds(units, grid, u, s[OFFER + i])
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def choose_block(
     units: Units, grid: Grid, weights: Array, low: int, count: int, s: Array, fast: bool
 ) -> None:
@@ -195,7 +198,7 @@ def choose_block(
     walk(units, grid, s, low, count, most, direct)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def settle(
     units: Units, grid: Grid, w: Array, u: int, i: int, s: Array
 ) -> tuple[int, float, bool, float]:
@@ -225,7 +228,7 @@ def settle(
     return chosen, p_chosen, clear_chosen, max(best[0] - second, 0.0)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def choose_units(
     units: Units,
     grid: Grid,
@@ -235,9 +238,9 @@ def choose_units(
     option: Array,
     regret: Array,
     totals: Array,
+    s: Array,
 ) -> None:
     """Choose for the units of a span; add to the totals; fill in regret where it has a length."""
-    s = np.ones(SCRATCH)
     for low in range(span[0], span[1], BLOCK):
         count = min(BLOCK, span[1] - low)
         choose_block(units, grid, weights, low, count, s, fast)

@@ -137,10 +137,10 @@ class OfferOptions(Options):
         fast = self._fast(weights, regret)
 
         def one(span: tuple[int, int]) -> Array:
-            totals = np.zeros((self._cells, MEASURES))
+            totals, scratch = np.zeros((self._cells, MEASURES)), np.ones(kernels.SCRATCH)
             if self._consumer_rule is None:
                 kernels.choose_units(
-                    self._units, self._grid, weights, span, fast, option, losses, totals
+                    self._units, self._grid, weights, span, fast, option, losses, totals, scratch
                 )
             else:
                 consumers.choose_consumers(
@@ -223,8 +223,9 @@ class OfferOptions(Options):
         return OptionTable(allowed, measures, columns.cell, self._cells, self._rule_of(units))
 
     def _tabulated(self, columns: OfferColumns, offer: Array) -> Array:
-        known = (columns.reference_offer, columns.probability, columns.slope, columns.elasticity)
-        p = purchase_probability(offer, *(column[:, None] for column in known), self.mode)
+        k, f = columns.reference_offer[:, None], columns.probability[:, None]
+        a, e = columns.slope[:, None], columns.elasticity[:, None]
+        p = purchase_probability(offer, k, f, a, e, self.mode)
         clears = (p >= columns.cutoff[:, None]).astype(float)
         worth = clears if self._grid.worth_clears else p
         out = np.empty((*offer.shape, MEASURES))
