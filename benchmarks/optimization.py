@@ -29,6 +29,7 @@ OURS = [
     "status",
     "seconds",
     "slowest",
+    "cpu_seconds",
     "runs",
     "gap",
     "rows_that_cost",
@@ -47,6 +48,7 @@ THEIRS = [
     "status",
     "seconds",
     "of_it_writing",
+    "cpu_seconds",
     "runs",
     "peak_gb",
     "times_ours",
@@ -147,6 +149,8 @@ def run_peers(
 def compared(found: dict[str, Any], ours: dict[str, Any], peer: Peer) -> dict[str, Any]:
     """Compare a peer's answer with ours: its objective with our bound, its seconds with ours."""
     nothing = {"times_ours": float("nan"), "difference": float("nan"), "agrees": ""}
+    if ours["outcome"] == "ok" and "at_least" in found:
+        return {**nothing, "times_ours": found["at_least"] / ours["seconds"]}
     if found["outcome"] != "ok" or ours["outcome"] != "ok":
         return nothing
     times = found["seconds"] / ours["seconds"]
@@ -171,11 +175,15 @@ def write(folder: Path, ours: pd.DataFrame, theirs: pd.DataFrame) -> None:
     """
     ours, theirs = ours.reindex(columns=OURS), theirs.reindex(columns=THEIRS)
     tables = {"goals": goals_table(goals(ours, theirs)), "ours": ours, "peers": theirs}
+    pages = []
     for name, table in tables.items():
+        if table.empty:
+            continue
         table.to_csv(folder / f"{name}.csv", index=False)
-        print(f"\n{name}\n{_shown(table).to_string(index=False)}", flush=True)
-    pages = [f"## {name.capitalize()}\n\n{_markdown(_shown(one))}" for name, one in tables.items()]
-    (folder / "report.md").write_text("\n\n".join(pages) + "\n")
+        shown = _shown(table)
+        print(f"\n{name}\n{shown.to_string(index=False)}", flush=True)
+        pages.append(f"## {name.capitalize()}\n\n{_markdown(shown)}\n")
+    (folder / "report.md").write_text("\n".join(pages))
     wrong = theirs["agrees"].astype(str).str.startswith("NO")
     if wrong.any():
         raise SystemExit(f"\n{wrong.sum()} answers of peers disagree with our bound: see above")

@@ -30,23 +30,29 @@ def measured(task: dict[str, Any], folder: Path, limits: Limits) -> dict[str, An
 
     Returns:
         What the process wrote, and ``outcome``: ok, or why there is nothing; ``peak_gb``, the most
-        memory that it was seen to hold.
+        memory that it was seen to hold; ``at_least``, the seconds that the clock of one who ran
+        out of time had run.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    answer = folder / "answer.json"
-    answer.unlink(missing_ok=True)
+    answer, begun = folder / "answer.json", folder / "begun"
+    for old in (answer, begun):
+        old.unlink(missing_ok=True)
+    asked = {**task, "begun": str(begun)}
     names = {**thread_limits(limits.threads), "NUMBA_NUM_THREADS": str(limits.threads)}
     with (folder / "log").open("w") as words:
         process = subprocess.Popen(
-            [sys.executable, ENTRY, "--task", json.dumps(task), "--answer", answer],
+            [sys.executable, ENTRY, "--task", json.dumps(asked), "--answer", answer],
             stdout=words,
             stderr=subprocess.STDOUT,
             env={**os.environ, **names},
         )
         outcome, peak = _watched(process, limits)
+    ended = time.time()
     if outcome == "ok" and not answer.exists():
         outcome = f"{FAILED}: {_last_line(folder / 'log')}"
     found = json.loads(answer.read_text()) if outcome == "ok" else {}
+    if outcome == OUT_OF_TIME and begun.exists():
+        found = {"at_least": ended - begun.stat().st_mtime}
     return {**task, "peak_gb": peak, **found, "outcome": outcome}
 
 

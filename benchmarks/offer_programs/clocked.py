@@ -14,14 +14,21 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from statistics import median
-from time import perf_counter
-from typing import Any
+from time import perf_counter, process_time
+from typing import Any, NamedTuple
 
 import numpy as np
 
 WARMED_ON, POINTS = 2_000, 50
 MEGABYTE = 1024 if sys.platform != "darwin" else 1024**2  # of ru_maxrss
 ENOUGH_SECONDS = 60.0  # slow peers are not repeated once they have run for so long
+
+
+class Took(NamedTuple):
+    """Seconds by the clock, and those of all cores together: fewer on a busy machine."""
+
+    seconds: float
+    cpu_seconds: float
 
 
 def task_done(task: dict[str, Any]) -> dict[str, Any]:
@@ -37,16 +44,16 @@ def of_solve(task: dict[str, Any]) -> dict[str, Any]:
     def solved(instance):
         return solve(instance.program(task["threads"]), parameters)
 
-    _, warm_seconds = _clocked(lambda: solved(make(WARMED_ON)))
+    _, warming = _clocked(lambda: solved(make(task.get("warmed_on", WARMED_ON))))
     gc.collect()
     base = _megabytes_now()
     instance = make(task["size"])
     _forget_peak()
-    plan, seconds = _repeated(lambda: solved(instance), task["repeats"])
+    plan, took = _repeated(lambda: solved(instance), task["repeats"])
     inputs = instance.input_bytes / 2**20
     found = {
-        **_times(seconds),
-        **_starts(import_seconds, warm_seconds),
+        **_times(took),
+        **_starts(import_seconds, warming),
         "memory_over_inputs": (_peak_megabytes() - base) / inputs,
         "input_mb": inputs,
         "solver": plan.solver,
@@ -64,17 +71,17 @@ def of_frontier(task: dict[str, Any]) -> dict[str, Any]:
     def traced(instance):
         return trace_frontier(instance.program(task["threads"]), 0, POINTS, parameters)
 
-    _, warm_seconds = _clocked(lambda: traced(make(WARMED_ON)))
+    _, warming = _clocked(lambda: traced(make(task.get("warmed_on", WARMED_ON))))
     instance = make(task["size"])
-    table, seconds = _repeated(lambda: traced(instance), task["repeats"])
+    table, took = _repeated(lambda: traced(instance), task["repeats"])
     revenue = table["revenue"].to_numpy()
     if (np.diff(revenue) > 1e-9 * abs(revenue).max()).any():
         raise AssertionError("revenue rises along the frontier of retention")
     if task.get("profile"):
         print(profile(lambda: traced(instance)))
     return {
-        **_times(seconds),
-        **_starts(import_seconds, warm_seconds),
+        **_times(took),
+        **_starts(import_seconds, warming),
         "points": len(table),
         "solver": "frontier",
     }
@@ -92,10 +99,10 @@ def of_printed(task: dict[str, Any]) -> dict[str, Any]:
         raise NotImplementedError
 
     solved = compiled if task["way"] == "printed, numba" else plain
-    _, warm_seconds = _clocked(lambda: solved(make(WARMED_ON)))
+    _, warming = _clocked(lambda: solved(make(task.get("warmed_on", WARMED_ON))))
     instance = make(task["size"])
-    value, seconds = _repeated(lambda: solved(instance), task["repeats"])
-    return {**_times(seconds), **_starts(import_seconds, warm_seconds), "value": value}
+    value, took = _repeated(lambda: solved(instance), task["repeats"])
+    return {**_times(took), **_starts(import_seconds, warming), "value": value}
 
 
 def of_peer(task: dict[str, Any]) -> dict[str, Any]:
@@ -116,9 +123,11 @@ def of_peer(task: dict[str, Any]) -> dict[str, Any]:
         value, said = peer.solve(program)
         return value + program.constant, said
 
-    (value, said), seconds = _repeated(solved, task["repeats"])
+    if "begun" in task:
+        Path(task["begun"]).touch()
+    (value, said), took = _repeated(solved, task["repeats"])
     return {
-        **_times(seconds),
+        **_times(took),
         "of_it_writing": median(written),
         "objective": value,
         "status": said,
@@ -177,28 +186,34 @@ def _checked(instance, plan, threads: int) -> dict[str, Any]:
     }
 
 
-def _clocked(work: Callable[[], Any]) -> tuple[Any, float]:
+def _clocked(work: Callable[[], Any]) -> tuple[Any, Took]:
     gc.collect()
-    started = perf_counter()
+    started, busy = perf_counter(), process_time()
     found = work()
-    return found, perf_counter() - started
+    return found, Took(perf_counter() - started, process_time() - busy)
 
 
-def _repeated(work: Callable[[], Any], repeats: int) -> tuple[Any, list[float]]:
+def _repeated(work: Callable[[], Any], repeats: int) -> tuple[Any, list[Took]]:
     """Run some work again and again, fewer times where it is slow."""
-    seconds: list[float] = []
-    while len(seconds) < repeats and sum(seconds) < ENOUGH_SECONDS:
-        found, took = _clocked(work)
-        seconds.append(took)
-    return found, seconds
+    took: list[Took] = []
+    while len(took) < repeats and sum(one.seconds for one in took) < ENOUGH_SECONDS:
+        found, latest = _clocked(work)
+        took.append(latest)
+    return found, took
 
 
-def _times(seconds: list[float]) -> dict[str, Any]:
-    return {"seconds": median(seconds), "slowest": max(seconds), "runs": len(seconds)}
+def _times(took: list[Took]) -> dict[str, Any]:
+    seconds = [one.seconds for one in took]
+    return {
+        "seconds": median(seconds),
+        "slowest": max(seconds),
+        "cpu_seconds": median(one.cpu_seconds for one in took),
+        "runs": len(took),
+    }
 
 
-def _starts(importing: float, warming: float) -> dict[str, float]:
-    return {"import_seconds": importing, "warm_seconds": warming}
+def _starts(importing: float, warming: Took) -> dict[str, float]:
+    return {"import_seconds": importing, "warm_seconds": warming.seconds}
 
 
 def _forget_peak() -> None:
