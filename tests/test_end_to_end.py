@@ -153,11 +153,12 @@ def test_without_the_truth_nothing_but_the_value_of_offers_changes(retailer):
     assert value.empty
 
 
-def test_the_notebook_runs(retailer):
+@pytest.mark.parametrize("name", ["offers", "what_if"])
+def test_the_notebooks_run(retailer, name):
     import nbformat
     from nbclient import NotebookClient
 
-    path = retailer.path / "notebooks" / "offers.ipynb"
+    path = retailer.path / "notebooks" / f"{name}.ipynb"
     notebook = nbformat.read(path, as_version=4)
     NotebookClient(
         notebook, timeout=120, resources={"metadata": {"path": str(path.parent)}}
