@@ -160,6 +160,22 @@ def test_few_options_suffice_near_the_prices(rule):
     assert narrow.relaxed().value == pytest.approx(whole.value, rel=1e-9)
 
 
+@pytest.mark.parametrize("rule", RULES[:5])
+@pytest.mark.parametrize("seed", range(3))
+def test_no_better_plan_needs_an_option_further_behind_than_the_gap(rule, seed):
+    rule = rule | ({"consumers": 8} if rule else {})
+    program = random_program(24, 6, seed, rows=1, **rule)
+    start, units = np.zeros(24, np.int8), np.arange(24)
+    best = Core(program, start, units).integer(10_000)
+    prices = Core(program, start, units).relaxed().prices
+    score = program.options.choose(program.weights(prices)).score
+    distance = program.bound(score, prices) - program.value(program.options.totals(best))
+    near = Narrowing(prices, options_kept=6, tolerance=distance * (1 + 1e-9) + 1e-9)
+    narrow = Core(program, start, units, narrowing=near)
+    assert narrow.table.allowed.sum() < program.options.table.allowed.sum()
+    assert narrow.table.allowed[units, best].all()
+
+
 def test_what_is_known_of_the_plan_is_not_reckoned_again():
     program = random_program(50, 4, 0, tightness=0.7)
     start = program.options.choose(REVENUE)

@@ -26,13 +26,15 @@ WIDER = 5
 class Narrowing:
     """Which options of an open unit are worth considering; a pass over all certifies the rest.
 
-    Under a consumer rule the best of each kind (with or without an offer, retained or not) stays
-    in any case.
+    Under a consumer rule a unit may have to do with less than its best, so the best of each kind
+    (with or without an offer, retained or not) stays, and options are compared within their kind.
 
     Attributes:
         prices: of the rows, at which options are compared, (rows,).
         options_kept: best options to keep per unit.
-        tolerance: money by which a kept option may fall behind the best.
+        tolerance: money by which a kept option may fall behind the best of its kind. No plan
+            that is better than one whose distance from the bound at these prices is the
+            tolerance has an option that falls further behind.
     """
 
     prices: Array
@@ -203,12 +205,12 @@ class Core:
         return choice
 
     def _row_tolerance(self) -> Array:
-        """Return what a row may be short by: 1e-9 of itself, or of the most that a unit adds."""
-        measures = np.abs(self.table.measures)
+        """Return what a row may be short by: 1e-9 of itself, or of the most that a group adds."""
+        most = np.abs(self.table.measures).max(axis=1, initial=0) * self.counts[:, None]
         largest = np.zeros((self.table.cells, MEASURES))
-        np.maximum.at(largest, self.table.cell, measures.max(axis=1, initial=0))
-        of_a_unit = (np.abs(self._program.coefficients) * largest).max(axis=(1, 2), initial=0)
-        return ROW_TOLERANCE * np.maximum(np.abs(self._program.least), of_a_unit)
+        np.maximum.at(largest, self.table.cell, most)
+        of_a_group = (np.abs(self._program.coefficients) * largest).max(axis=(1, 2), initial=0)
+        return ROW_TOLERANCE * np.maximum(np.abs(self._program.least), of_a_group)
 
 
 def _each_once(units: Array) -> Array:
@@ -287,19 +289,25 @@ def _narrowed(table: OptionTable, weights: Array, narrowing: Narrowing) -> Optio
     if not len(table.cell):
         return table
     scores = _scores(table, weights)
-    best = scores.max(axis=1, keepdims=True)
-    rank = np.argsort(np.argsort(-scores, axis=1, kind="stable"), axis=1)
-    kept = (rank < narrowing.options_kept) & (scores >= best - narrowing.tolerance) | (rank == 0)
-    if table.consumer_rule is not None:
-        offered = table.measures[..., Measure.OFFER] > 0
-        retained = table.measures[..., Measure.RETENTION] > 0
-        for kind in (offered & retained, offered & ~retained, ~offered & retained):
-            kept |= _best_of(kind, scores)
-        kept |= _best_of(~offered & ~retained, scores)
+    among_best = _rank(scores) < narrowing.options_kept
+    kept = np.zeros_like(table.allowed)
+    for kind in _kinds(table):
+        of_kind = np.where(kind, scores, -np.inf)
+        near = of_kind >= of_kind.max(axis=1, keepdims=True) - narrowing.tolerance
+        kept |= kind & near & (among_best | (_rank(of_kind) == 0))
     return replace(table, allowed=table.allowed & kept)
 
 
-def _best_of(kind: Array, scores: Array) -> Array:
-    """Return whether an option is the best of its kind, (units, options)."""
-    among = np.where(kind, scores, -np.inf)
-    return np.arange(scores.shape[1]) == among.argmax(axis=1)[:, None]
+def _kinds(table: OptionTable) -> list[Array]:
+    """Return which options a consumer rule does not tell apart, (units, options) each."""
+    if table.consumer_rule is None:
+        return [table.allowed]
+    offered = table.measures[..., Measure.OFFER] > 0
+    retained = table.measures[..., Measure.RETENTION] > 0
+    kinds = offered & retained, offered & ~retained, ~offered & retained, ~offered & ~retained
+    return [table.allowed & kind for kind in kinds]
+
+
+def _rank(scores: Array) -> Array:
+    """Return the place of each option among the unit's, from 0 for the best."""
+    return np.argsort(np.argsort(-scores, axis=1, kind="stable"), axis=1)

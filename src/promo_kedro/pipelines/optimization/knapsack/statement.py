@@ -85,9 +85,10 @@ def solve_statement(
     if not _solved(stated.problem, _settings(integer, max_nodes, tolerance / stated.money)):
         return None
     chosen = stated.chosen.value * stated.size
+    retained = np.zeros(0) if stated.retained is None else stated.retained.value
     if integer:
         chosen = np.rint(chosen)
-    retained = np.zeros(0) if stated.retained is None else stated.retained.value
+        retained = columns.retained_by(table, chosen)
     shares = np.zeros(table.allowed.shape)
     shares[table.allowed] = chosen
     slack = columns.rows @ chosen + columns.consumer_rows @ retained - least
@@ -138,6 +139,26 @@ class _Columns:
             coefficients[:, first, Measure.RETENTION],
         )
 
+    def retained_by(self, table: OptionTable, chosen: Array) -> Array:
+        """Return z of whole options, (consumers,): 1 where a unit of the consumer is retained.
+
+        The solver may leave z lower where nothing is earned by it.
+        """
+        if not counts_once(table):
+            return np.zeros(0)
+        retains = table.measures[table.allowed][:, Measure.RETENTION] > 0
+        consumer = deciders(table)[self.unit]
+        return (np.bincount(consumer, chosen * retains) > 0).astype(float)
+
+    def row_scales(self, count: Array) -> Array:
+        """Return the most that one variable adds to each row, (rows,); 1 where nothing does."""
+        rows = zip(self.rows, self.consumer_rows, strict=True)
+        return np.array([_largest(units * count, consumers) or 1.0 for units, consumers in rows])
+
+    def largest_value(self, count: Array) -> float:
+        """Return the most that one variable adds to the objective."""
+        return _largest(self.value * count, self.consumer_value)
+
 
 @dataclass(frozen=True)
 class _Stated:
@@ -174,16 +195,10 @@ class _Stated:
         count = counts[columns.unit]
         size = np.ones(len(count)) if integer else count
         chosen = cp.Variable(len(count), integer=integer, bounds=[0, count / size])
-        scale = np.array(
-            [
-                _largest(row * count, consumer_row)
-                for row, consumer_row in zip(columns.rows, columns.consumer_rows, strict=True)
-            ]
-        )
+        scale = columns.row_scales(count)
         buyable = np.flatnonzero(np.isfinite(penalties))
         fines = penalties[buyable] * scale[buyable]
-        values = columns.value * count, columns.consumer_value
-        money = _largest(*values) if any(value.any() for value in values) else _largest(fines)
+        money = columns.largest_value(count) or _largest(fines) or 1.0
         one_each = _sums(columns.unit, len(counts)) @ chosen == (counts if integer else 1)
         earned = (columns.value * size / money) @ chosen
         constraints = [one_each, *_offers_of_a_consumer(table, columns, chosen)]
@@ -254,8 +269,7 @@ def _nothing_to_choose(table: OptionTable, least: Array, penalties: Array) -> So
 
 
 def _largest(*numbers: Array) -> float:
-    """Return what to divide by, so that the solver's tolerances mean the same at any size."""
-    return max(float(np.abs(some).max(initial=0)) for some in numbers) or 1.0
+    return max(float(np.abs(some).max(initial=0)) for some in numbers)
 
 
 def _solved(program: cp.Problem, settings: dict[str, float]) -> bool:
