@@ -99,3 +99,14 @@ def test_a_category_that_cannot_be_changed_has_no_share_at_the_edge():
     assert np.isnan(share["Dairy"])
     assert share["All"] == share["Bakery"]
     assert table.set_index("category")["offers_changed"]["Dairy"] == 0
+
+
+def test_an_offer_that_cannot_be_changed_is_at_no_edge():
+    items = make_items(100, 6)
+    before = plan_kpis([plan_at(PlainOptions(items), [], [])], costs_known=True)
+    offers, _ = PlainOptions(items.assign(permitted=np.int8(4))).columns()
+    steps = np.where((offers > 4) & (offers < 45), offers, np.inf)[:, 2:]
+    kept = ~items["adjustable"]
+    items.loc[kept, "offer_today"] = steps.min(axis=1)[kept]
+    after = plan_kpis([plan_at(PlainOptions(items), [], [])], costs_known=True)
+    assert after["share_at_edge"].tolist() == before["share_at_edge"].tolist()

@@ -14,7 +14,6 @@ import numpy as np
 from pandas import DataFrame
 
 from promo_kedro.pipelines.optimization.edges import find_edges, same_offer
-from promo_kedro.pipelines.optimization.knapsack.measures import Measure
 from promo_kedro.pipelines.optimization.knapsack.options import Options
 from promo_kedro.pipelines.optimization.knapsack.tabulated import TabulatedOptions
 from promo_kedro.pipelines.optimization.rules.permitted import NO_OFFER, TODAY
@@ -290,13 +289,9 @@ def _find_ends(planned: "Planned", offer: Array) -> Ends:
 def _pays(planned: "Planned", offer: Array, reference: Array) -> Array:
     """Say where the plan's offer earns more than the reference offer, as the sentence has it.
 
-    A deeper one must do so by more purchases. That no offer, or the reference offer itself, earns
-    most is what being the free choice means.
+    A deeper one that does so sells more, for each sale earns less. That the reference offer itself,
+    or no offer, earns most is what being the free choice means.
     """
-    at_offer, at_reference = planned.options.measures(offer), planned.options.measures(reference)
-    objective = planned.program.objective
-    more = scored(planned, at_offer, objective) > scored(planned, at_reference, objective)
-    bought = at_offer[:, Measure.PROBABILITY] > at_reference[:, Measure.PROBABILITY]
-    same = same_offer(offer, reference)
-    pays: Array = same | (offer <= 0) | (more & (bought | (offer < reference)))
+    more = earned(planned, offer) > earned(planned, reference)
+    pays: Array = more | same_offer(offer, reference) | (offer <= 0)
     return pays
