@@ -111,8 +111,9 @@ def run_ours(asked: argparse.Namespace, instance: str, size: int) -> dict[str, A
     folder = asked.output / "logs" / f"{instance}-{size}".replace(", ", "-")
     found = measured(task, folder, Limits(asked.seconds, float("inf"), asked.threads))
     found["instance"] = instance
-    seconds = f"{found['seconds']:.3f} s, gap {found.get('gap', float('nan')):.1e}"
-    said = seconds if found["outcome"] == "ok" else found["outcome"]
+    said = found["outcome"]
+    if said == "ok":
+        said = f"{found['seconds']:.3f} s, gap {found.get('gap', float('nan')):.1e}"
     print(f"{NAMES.get(instance, instance)}, {size:,}: {said}", flush=True)
     if asked.profile:
         print((folder / "log").read_text())

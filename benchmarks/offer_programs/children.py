@@ -49,7 +49,7 @@ def measured(task: dict[str, Any], folder: Path, limits: Limits) -> dict[str, An
         outcome, peak = _watched(process, limits)
     ended = time.time()
     if outcome == "ok" and not answer.exists():
-        outcome = f"{FAILED}: {_last_line(folder / 'log')}"
+        outcome = f"{FAILED}: {_last_line(folder / 'log')[:60]}"
     found = json.loads(answer.read_text()) if outcome == "ok" else {}
     if outcome == OUT_OF_TIME and begun.exists():
         found = {"at_least": ended - begun.stat().st_mtime}

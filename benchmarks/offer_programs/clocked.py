@@ -88,21 +88,37 @@ def of_frontier(task: dict[str, Any]) -> dict[str, Any]:
 
 
 def of_printed(task: dict[str, Any]) -> dict[str, Any]:
-    """Time Eq. 13 as printed: by the engine's compiled pass, or by the closed form in numpy."""
-    import_seconds, make, parameters = _prepared(task)
-    from promo_kedro.pipelines.optimization.knapsack import route
+    """Time Eq. 13 as printed in closed form, by the compiled pass or in plain numpy."""
+    import_seconds, make, _ = _prepared(task)
+    from offer_programs.columns import GRID
+    from promo_kedro.pipelines.optimization.knapsack.printed import solve_printed
 
-    def compiled(instance):
-        return route.solve(instance.program(task["threads"]), parameters).value
+    compiled, threads = task["way"] == "printed, numba", task["threads"]
 
-    def plain(instance):
-        raise NotImplementedError
+    def solved(columns):
+        return solve_printed(columns, GRID, compiled=compiled, threads=threads)
 
-    solved = compiled if task["way"] == "printed, numba" else plain
-    _, warming = _clocked(lambda: solved(make(task.get("warmed_on", WARMED_ON))))
+    _, warming = _clocked(lambda: solved(make(task.get("warmed_on", WARMED_ON)).columns))
+    base = _megabytes_now()
     instance = make(task["size"])
-    value, took = _repeated(lambda: solved(instance), task["repeats"])
-    return {**_times(took), **_starts(import_seconds, warming), "value": value}
+    _forget_peak()
+    plan, took = _repeated(lambda: solved(instance.columns), task["repeats"])
+    inputs = instance.input_bytes / 2**20
+    over = (_peak_megabytes() - base) / inputs
+    program = instance.program(threads)
+    totals = program.options.totals(plan.choice)
+    if task.get("profile"):
+        print(profile(lambda: solved(instance.columns)))
+    return {
+        **_times(took),
+        **_starts(import_seconds, warming),
+        "memory_over_inputs": over,
+        "input_mb": inputs,
+        "status": "feasible" if program.activity(totals) >= program.least else "infeasible",
+        "value": program.value(totals),
+        "attainable": plan.attainable,
+        "solver": "closed form",
+    }
 
 
 def of_peer(task: dict[str, Any]) -> dict[str, Any]:

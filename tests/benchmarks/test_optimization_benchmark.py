@@ -141,12 +141,24 @@ def test_a_whole_plan_of_a_peer_is_below_our_bound_and_no_better_than_the_gap():
     assert optimization.compared(theirs, ours, PEERS["scipy milp"])["agrees"] == "yes"
 
 
-def test_frontier_and_eq_13_as_printed_are_measured():
+def test_points_of_the_frontier_are_measured():
     assert of_frontier(task("one_row"))["points"] > 10
-    compiled, plain = (
-        of_printed(task("printed", way=f"printed, {way}")) for way in ("numba", "numpy")
-    )
-    assert compiled["value"] == pytest.approx(plain["value"], rel=1e-12)
+
+
+@pytest.mark.parametrize("way", ["numba", "numpy"])
+def test_eq_13_as_printed_by_enumeration(way):
+    found = of_printed(task("printed", way=f"printed, {way}"))
+    pairs = open_pairs(made("printed").columns)
+    c, unit = pairs.columns, pairs.unit
+    change = pairs.offer / c.reference_offer[unit] - 1
+    p = np.clip(c.probability[unit] * (1 + change * c.elasticity[unit]), 0, 1)
+    clears = p >= c.cutoff[unit]
+    best, kept = np.zeros(SIZE), np.zeros(SIZE, bool)
+    np.maximum.at(best, unit, c.price[unit] * (1 - pairs.offer / 100) * clears)
+    np.logical_or.at(kept, unit, clears)
+    assert found["status"] == "feasible"
+    assert found["value"] == pytest.approx(best.sum(), rel=1e-12)
+    assert found["attainable"] == pytest.approx(kept.mean(), abs=1e-12)
 
 
 def test_an_answer_that_differs_is_said_aloud(tmp_path):
