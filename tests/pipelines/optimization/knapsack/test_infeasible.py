@@ -156,3 +156,39 @@ def test_the_joint_relaxation_is_logged(caplog):
     with caplog.at_level("INFO"):
         explain_infeasible(INFEASIBLE[0], PARAMETERS)
     assert "if relaxed: row" in caplog.text
+
+
+LARGE = SolverParameters(whole_program_size=0)
+
+
+@pytest.mark.parametrize("which", [3, 4, 5, 6])
+def test_a_large_program_is_explained_by_its_linear_program(which):
+    program = INFEASIBLE[which]
+    explained = explain_infeasible(program, LARGE)
+
+    def kept(rows) -> bool:
+        return most_of(program, 0 * program.objective, rows, integer=False) is not None
+
+    rows = [
+        row for row, blamed in zip(program.rows, explained["in_conflict"], strict=True) if blamed
+    ]
+    assert not kept(rows)
+    assert all(kept(fewer) for fewer in combinations(rows, len(rows) - 1))
+    for index in np.flatnonzero(explained["in_conflict"]):
+        row, others = program.rows[index], program.rows[:index] + program.rows[index + 1 :]
+        most = most_of(program, row.coefficients, others, integer=False)
+        shown = explained["attainable_with_others"][index]
+        assert np.isnan(shown) if most is None else shown == pytest.approx(2 * most, abs=1e-5)
+
+
+def test_the_relaxation_named_for_a_large_program_makes_it_feasible():
+    program = random_program(7, 400, [0.85, 0.85, 0.85])
+    explained = explain_infeasible(program, LARGE)
+    named = explained["smallest_relaxation"].dropna()
+    assert len(named)
+    for index, relaxation in named.items():
+        rows, eased = list(program.rows), program.rows[index]
+        rows[index] = replace(eased, least=eased.least - relaxation / eased.scale)
+        assert feasible(program, rows)
+        rows[index] = replace(eased, least=eased.least - 0.9 * relaxation / eased.scale)
+        assert not feasible(program, rows)

@@ -24,7 +24,8 @@ from promo_kedro.types import Array
 ROUNDING = 1e-12
 RAISE = 4.0
 RAISES = 20
-PROBES = 4
+SAMPLE = 5_000
+PROBES = 3
 
 
 def trace_frontier(
@@ -103,10 +104,11 @@ def _corners(program: Program, points: int, parameters: SolverParameters) -> lis
     most = _most(program)
     if most <= free.activity or points < 2:
         return [free]
-    prices = _prices(_sampled(program, parameters.sample_size), points)
+    prices = _prices(_sampled(program, min(SAMPLE, parameters.sample_size)), points)
     between = [_corner(program, price) for price in prices[1:-1]]
     rising = [free]
-    for corner in [*between, _last_corner(program, max(prices[-1], _dearest(free, most)), most)]:
+    last = _last_corner(program, prices[-1] or _dearest(free, most), most)
+    for corner in [*between, last]:
         if corner.activity > rising[-1].activity:
             rising.append(corner)
     return rising

@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 from pandas import DataFrame
 
+from promo_kedro.pipelines.optimization.knapsack.mixes import MET, Mix, best_mix
 from promo_kedro.pipelines.optimization.knapsack.parameters import SolverParameters
 from promo_kedro.pipelines.optimization.knapsack.program import Plan, Program
 from promo_kedro.pipelines.optimization.knapsack.route import shortfall, solve
@@ -23,7 +24,8 @@ logger = logging.getLogger(__name__)
 HAIR = 1e-9
 """Share of what a row can range over that counts as nothing."""
 
-WIDENINGS = (0.0, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3)
+ROOM = (HAIR, 1e-6, 1e-5, 1e-4, 1e-3)
+OUTWEIGH = 1e4
 
 
 def explain_infeasible(program: Program, parameters: SolverParameters) -> DataFrame:
@@ -48,11 +50,12 @@ def explain_infeasible(program: Program, parameters: SolverParameters) -> DataFr
     conflict = _conflict(program, sizes, parameters)
     jointly, relaxations = np.full((2, len(program.rows)), np.nan)
     for index in sorted(conflict) if conflict else range(len(program.rows)):
-        found = _most_with_others(program, index, parameters)
-        if found is not None:
-            jointly[index] = found.value
-            relaxations[index] = _relaxation(program, index, found, sizes[index], parameters)
-    _log_joint_relaxation(program, sizes, parameters)
+        reach = _most_with_others(program, index, sizes, parameters)
+        if reach is not None:
+            jointly[index] = reach
+            relaxations[index] = _relaxation(program, index, reach, sizes[index], parameters)
+    if conflict:
+        _log_joint_relaxation(program, sizes)
     scales = np.array([row.scale for row in program.rows])
     senses = np.array([-1.0 if row.at_most else 1.0 for row in program.rows])
     return DataFrame(
@@ -89,18 +92,42 @@ def least_shortfall(
 ) -> Plan:
     """Return the plan that misses the elastic rows least in total, the others being kept.
 
+    A small program sets its objective aside for that. In a large one it stays, next to penalties
+    that outweigh it: with nothing to earn no unit would prefer any option to another, and the
+    prices would not tell which units are undecided.
+
     Args:
-        program: its objective is left aside.
+        program: what is solved.
         elastic: the rows that may be missed.
         sizes: what the shortfall of each row is relative to, (rows,).
         parameters: of the solver.
     """
-    missed = set(elastic)
+    objective, missed_whole = 0.0 * program.objective, 1.0
+    if not _is_small(program, parameters):
+        objective = program.objective
+        worth = attainable(program, objective) + attainable(program, -objective)
+        missed_whole = OUTWEIGH * worth or 1.0
+    eased = _elastic(program, set(elastic), sizes / missed_whole)
+    return solve(replace(eased, objective=objective), parameters)
+
+
+def _elastic(program: Program, elastic: set[int], sizes: Array) -> Program:
     rows = tuple(
-        replace(row, penalty=1 / sizes[index]) if index in missed else row
+        replace(row, penalty=1 / float(sizes[index])) if index in elastic else row
         for index, row in enumerate(program.rows)
     )
-    return solve(replace(program, objective=0.0 * program.objective, rows=rows), parameters)
+    return replace(program, rows=rows)
+
+
+def _joint_mix(program: Program, sizes: Array) -> Mix:
+    """Return the mix of plans that misses all rows least in total: phase one."""
+    bare = replace(program, objective=0.0 * program.objective)
+    return best_mix(_elastic(bare, set(range(len(sizes))), sizes), 1.0)
+
+
+def _is_small(program: Program, parameters: SolverParameters) -> bool:
+    """Return whether the solver takes the program whole, so that its answer is exact."""
+    return len(program.options) <= parameters.whole_program_size
 
 
 def firm_rows(program: Program) -> list[int]:
@@ -135,54 +162,74 @@ def _contradiction(
         return set()
     indices = np.array(sorted(among))
     part = only(program, among)
-    plan = least_shortfall(part, range(len(indices)), sizes[indices], parameters)
-    if not shortfall(part, plan.totals).any():
+    mix = _joint_mix(part, sizes[indices])
+    if mix.bound < -HAIR:
+        return set(indices[mix.prices * sizes[indices] > HAIR].tolist())
+    if not _is_small(part, parameters):
         return set()
-    priced = np.where(plan.prices * sizes[indices] > HAIR, plan.prices, 0.0)
-    score = attainable(part, np.tensordot(priced, part.coefficients, axes=1))
-    proven = score - priced @ part.least < -HAIR * (priced @ np.abs(part.least))
-    return set(indices[priced > 0].tolist()) if proven else among
+    plan = least_shortfall(part, range(len(indices)), sizes[indices], parameters)
+    return among if shortfall(part, plan.totals).any() else set()
 
 
-def _most_with_others(program: Program, index: int, parameters: SolverParameters) -> Plan | None:
-    """Return the plan with the most of one row, the others kept; none where nothing keeps them."""
+def _most_with_others(
+    program: Program, index: int, sizes: Array, parameters: SolverParameters
+) -> float | None:
+    """Return the most that a row can reach, the others kept; none where nothing keeps them.
+
+    In a large program that is up to a whole option, the most of the linear program.
+    """
     others = [each for each in firm_rows(program) if each != index]
-    objective = program.rows[index].coefficients
-    plan = solve(replace(only(program, others), objective=objective), parameters)
-    return None if plan.choice is None else plan
+    alone = replace(only(program, others), objective=program.rows[index].coefficients)
+    if _is_small(program, parameters):
+        plan = solve(alone, parameters)
+        return None if plan.choice is None else plan.value
+    kept = _joint_mix(alone, sizes[others])
+    if kept.bound < -HAIR or kept.value < -MET:
+        return None
+    eased = tuple(
+        replace(row, least=row.least - max(-slack, 0.0) - HAIR * size)
+        for row, slack, size in zip(alone.rows, kept.slack, sizes[others], strict=True)
+    )
+    return best_mix(replace(alone, rows=eased), sizes[index], kept.plans).value
 
 
 def _relaxation(
-    program: Program, index: int, found: Plan, size: float, parameters: SolverParameters
+    program: Program, index: int, reach: float, size: float, parameters: SolverParameters
 ) -> float:
     """Return by how much the row must give way, such that the program then has a plan.
 
-    What was found bears out the first answer; but the route must find a plan too, and may need
-    more room where a whole option more or less makes the difference.
+    Args:
+        program: as it was required.
+        index: the row.
+        reach: the most that the row can reach, the others kept.
+        size: what the row can range over.
+        parameters: of the solver, which must find the plan: where a whole option more or less
+            makes the difference, that takes more room.
+
+    Returns:
+        In the row's own unit; NaN where no plan was found with any room tried.
     """
     row = program.rows[index]
-    needed = row.least - found.value
-    if not shortfall(only(program, [index]), found.totals).any():
+    if row.least - reach <= HAIR * max(size, abs(row.least)):
         return 0.0
-    for widening in WIDENINGS:
-        promised = needed + (HAIR + widening) * size
+    for room in ROOM if _is_small(program, parameters) else ROOM[1:]:
+        promised = row.least - reach + room * size
         eased = replace(row, least=row.least - promised)
         rows = (*program.rows[:index], eased, *program.rows[index + 1 :])
         if solve(replace(program, rows=rows), parameters).choice is not None:
             return promised
-    return needed + HAIR * size
+    return float("nan")
 
 
-def _log_joint_relaxation(program: Program, sizes: Array, parameters: SolverParameters) -> None:
-    """Log the smallest relaxation of all rows together, as shares of what they require."""
+def _log_joint_relaxation(program: Program, sizes: Array) -> None:
+    """Log the smallest relaxation of all rows together, in total share of their ranges."""
     firm = firm_rows(program)
-    program, sizes = only(program, firm), sizes[firm]
-    plan = least_shortfall(program, range(len(firm)), sizes, parameters)
-    short = shortfall(program, plan.totals)
+    short = np.maximum(-_joint_mix(only(program, firm), sizes[firm]).slack, 0.0)
     eased = [
-        f"{row.name} by {missing * row.scale:,.6g} {row.unit}"
-        for row, missing in zip(program.rows, short, strict=True)
-        if missing > 0
+        f"{program.rows[index].name} by {missing * program.rows[index].scale:,.6g} "
+        f"{program.rows[index].unit}"
+        for index, missing in zip(firm, short, strict=True)
+        if missing > MET * sizes[index]
     ]
     if eased:
         logger.info("All rules can be kept together if relaxed: %s.", "; ".join(eased))
