@@ -71,6 +71,15 @@ def step_offer(grid: Grid, reference: float, step: int) -> float:
 
 
 @compiled
+def distance_between(grid: Grid, reference: float) -> float:
+    """Return the distance between evenly spaced offers, percentage points."""
+    if not grid.even:
+        return 0.0
+    distance = grid.steps[1] - grid.steps[0]
+    return reference * distance if grid.relative else distance
+
+
+@compiled
 def odds(units: Units, grid: Grid, u: int, offer: float) -> float:
     """Return x at an offer: odds · (1 − f) of the exact curve, or the line's probability."""
     f, k = units.probability[u], units.reference[u]
@@ -154,12 +163,7 @@ def prepare(
         k = units.reference[u]
         first, last = 0, -1
         if units.permitted[u] & MAY_STEP:
-            last = len(grid.steps) - 1
-            least, most = max(offer_min[u], -1e-300), min(offer_max[u], 100.0 + 1e-9)
-            while first <= last and not step_offer(grid, k, first) > least:
-                first += 1
-            while first <= last and not step_offer(grid, k, last) < most:
-                last -= 1
+            first, last = _inside(grid, k, offer_min[u], offer_max[u])
         units.first[u], units.last[u] = first, last
         units.start[u], units.ratio[u] = units.probability[u], 1.0 if grid.exact else 0.0
         if first <= last:
@@ -168,6 +172,31 @@ def prepare(
             units.clear_low[u], units.clear_high[u] = clearing_steps(units, grid, u)
         faulty += first > last and not units.permitted[u] & (MAY_STAY | MAY_GO_WITHOUT)
     return faulty
+
+
+@compiled
+def _inside(grid: Grid, reference: float, offer_min: float, offer_max: float) -> tuple[int, int]:
+    """Return the first and last step strictly inside a range, first > last where none is.
+
+    Evenly spaced steps are found by division, then tested themselves.
+    """
+    end = len(grid.steps) - 1
+    least, most = max(offer_min, -1e-300), min(offer_max, 100.0 + 1e-9)
+    first, last = 0, end
+    distance = distance_between(grid, reference)
+    if distance > 0.0:
+        lowest = step_offer(grid, reference, 0)
+        first = int(min(max((least - lowest) / distance, 0.0), float(end)))
+        last = int(min(max((most - lowest) / distance + 1.0, 0.0), float(end)))
+        while first > 0 and step_offer(grid, reference, first - 1) > least:
+            first -= 1
+        while last < end and step_offer(grid, reference, last + 1) < most:
+            last += 1
+    while first <= last and not step_offer(grid, reference, first) > least:
+        first += 1
+    while first <= last and not step_offer(grid, reference, last) < most:
+        last -= 1
+    return first, last
 
 
 @compiled
@@ -201,15 +230,6 @@ def _sequence(units: Units, grid: Grid, u: int) -> None:
         units.ratio[u] = -1.0 if steep else np.exp(rise)
     elif k > 0.0:
         units.ratio[u] = f * units.elasticity[u] * distance / k
-
-
-@compiled
-def distance_between(grid: Grid, reference: float) -> float:
-    """Return the distance between evenly spaced offers, percentage points."""
-    if not grid.even:
-        return 0.0
-    distance = grid.steps[1] - grid.steps[0]
-    return reference * distance if grid.relative else distance
 
 
 @compiled

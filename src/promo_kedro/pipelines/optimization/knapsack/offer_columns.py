@@ -47,7 +47,7 @@ class OfferColumns:
         """Return the number of units."""
         return len(self.price)
 
-    def take(self, units: Array) -> "OfferColumns":
+    def take(self, units: Array | slice) -> "OfferColumns":
         """Return these units."""
         return OfferColumns(**{f.name: getattr(self, f.name)[units] for f in fields(self)})
 

@@ -192,6 +192,13 @@ class OfferOptions(Options):
             out[low:high] = self._measured((low, high), offers[low:high])
         return out
 
+    def each_chunk(
+        self, work: Callable[[curves.Units, curves.Grid, tuple[int, int]], Any]
+    ) -> list[Any]:
+        """Return what some compiled work gives for every chunk of the units, in order."""
+        spans = self._spans()
+        return list(self._mapped(lambda span: work(self._units, self._grid, span), spans))
+
     def take(self, units: Array) -> "OfferOptions":
         """Return these units as options of their own; under a consumer rule, whole consumers."""
         return OfferOptions(

@@ -1,0 +1,178 @@
+"""Eq. 13 as printed, solved in closed form: no option is enumerated.
+
+An option that clears the cut-off is worth price · (1 − o/100) ≥ 0, one that does not is worth 0.
+As the only coupling row, retention asks for nothing that the maximiser does not do anyway: each
+unit takes its lowest offer that clears, which is where the line f + η·ε·f crosses the cut-off;
+where none clears, its lowest offer. The row only says whether the program is feasible: what is
+attained is all that is attainable.
+
+The compiled way and the plain one find the crossing by the same formula and then test the steps
+beside it by the very expression that an enumeration would use, so that both give its answer,
+whatever rounding does.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from promo_kedro.pipelines.optimization.knapsack import curves
+from promo_kedro.pipelines.optimization.knapsack.offers import (
+    OfferColumns,
+    OfferOptions,
+    Steps,
+    purchase_probability,
+)
+from promo_kedro.types import Array
+
+CHUNK = 8_192
+
+
+@dataclass(frozen=True)
+class Printed:
+    """The plan of Eq. 13 as printed.
+
+    Attributes:
+        choice: column of each unit's option, as in ``OfferOptions``, (units,) int8.
+        retained: whether it clears the cut-off; the mean over a category is the retention that
+            is attainable there, (units,).
+    """
+
+    choice: Array
+    retained: Array
+
+    @property
+    def attainable(self) -> float:
+        """Return the share of units that can be retained; NaN where there are none."""
+        return float(self.retained.mean()) if len(self.retained) else np.nan
+
+
+def solve_printed(
+    columns: OfferColumns, steps: Steps, *, compiled: bool = True, threads: int = 1
+) -> Printed:
+    """Solve Eq. 13 as printed for units coupled by no row but retention.
+
+    Args:
+        columns: of all units.
+        steps: what offers may become.
+        compiled: by compiled passes, else in plain numpy; the answer is the same.
+        threads: of the compiled passes.
+
+    Raises:
+        InputError: a column holds what cannot be reckoned with, or a unit has no option (the
+            compiled way only).
+    """
+    if compiled:
+        options = OfferOptions(columns, "paper", steps, indicator_retention=True, threads=threads)
+        return printed_plan(options)
+    choice, retained = np.empty(len(columns), np.int8), np.empty(len(columns), bool)
+    for start in range(0, len(columns), CHUNK):
+        rows = slice(start, start + CHUNK)
+        choice[rows], retained[rows] = _lowest_that_clears(columns.take(rows), steps)
+    return Printed(choice, retained)
+
+
+def printed_plan(options: OfferOptions) -> Printed:
+    """Return the plan of Eq. 13 as printed for options of mode ``paper``."""
+    choice, retained = np.empty(len(options), np.int8), np.empty(len(options), bool)
+    options.each_chunk(lambda units, grid, span: _fill(units, grid, span, choice, retained))
+    return Printed(choice, retained)
+
+
+@curves.compiled
+def _fill(
+    units: curves.Units, grid: curves.Grid, span: tuple[int, int], choice: Array, retained: Array
+) -> None:
+    """Fill in the lowest option of each unit of a span that clears, else the lowest."""
+    for u in range(span[0], span[1]):
+        column, offer, clear = -1, 0.0, False
+        if units.first[u] <= units.last[u]:
+            clear = units.clear_low[u] <= units.clear_high[u]
+            column = curves.STEPS + (units.clear_low[u] if clear else units.first[u])
+            offer = curves.column_offer(units, grid, u, column)
+        if units.permitted[u] & (curves.MAY_STAY | curves.MAY_GO_WITHOUT):
+            for other in (curves.NO_OFFER, curves.TODAY):
+                if units.permitted[u] & (1 << other):
+                    this = curves.column_offer(units, grid, u, other)
+                    clears = curves.probability(units, grid, u, this) >= units.cutoff[u]
+                    lower = clears == clear and this <= offer
+                    if column < 0 or (clears and not clear) or lower:
+                        column, offer, clear = other, this, clears
+        choice[u], retained[u] = column, clear
+
+
+def _lowest_that_clears(c: OfferColumns, steps: Steps) -> tuple[Array, Array]:
+    """Return the option of some units, and whether it clears, in plain numpy."""
+    first, last = _range(c, steps)
+    step = np.minimum(_lowest_step(c, steps, first, last), last)
+    open_ = (first <= last) & ((c.permitted & curves.MAY_STEP) > 0)
+    offer = np.where(open_, _offer(c, steps, step), np.inf)
+    clear = open_ & _clears(c, np.where(open_, offer, 0))
+    step = np.where(clear, step, first)
+    offer = np.where(open_, _offer(c, steps, np.minimum(step, len(steps.values) - 1)), np.inf)
+    choice = curves.STEPS + step
+    for column, this in ((curves.NO_OFFER, 0 * c.offer_today), (curves.TODAY, c.offer_today)):
+        permitted = (c.permitted & (1 << column)) > 0
+        if permitted.any():
+            clears = _clears(c, this) & permitted
+            better = permitted & ((clears & ~clear) | ((clears == clear) & (this <= offer)))
+            choice = np.where(better, column, choice)
+            offer, clear = np.where(better, this, offer), np.where(better, clears, clear)
+    return choice, clear
+
+
+def _lowest_step(c: OfferColumns, steps: Steps, first: Array, last: Array) -> Array:
+    """Return the lowest step that clears; past the last where none does.
+
+    Where the probability falls along the steps the lowest is the first, or none.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        change = (c.cutoff / c.probability - 1) / c.elasticity
+        place = change if steps.relative else c.reference_offer * (1 + change)
+    crosses = (c.cutoff > 0) & (c.cutoff <= 1) & (c.probability > 0)  # where it is not clipped
+    rising = (c.elasticity > 0) & (c.reference_offer > 0) & crosses
+    place = np.where(rising & ~np.isnan(place), place, -np.inf)
+    step = np.clip(_steps_below(steps, place), first, last + 1)
+    step -= (step > first) & _clears(c, _offer(c, steps, np.maximum(step - 1, 0)))
+    inside = np.clip(step, 0, len(steps.values) - 1)
+    return step + ((step <= last) & ~_clears(c, _offer(c, steps, inside)))
+
+
+def _range(c: OfferColumns, steps: Steps) -> tuple[Array, Array]:
+    """Return the first and last step strictly inside the range, tested at the offers themselves."""
+    count, k = len(steps.values), c.reference_offer
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ends = [o / k - 1 if steps.relative else o for o in (c.offer_min, c.offer_max)]
+    low, high = (_steps_below(steps, np.where(np.isnan(end), -np.inf, end)) for end in ends)
+    least, most = np.maximum(c.offer_min, -1e-300), np.minimum(c.offer_max, 100 + 1e-9)
+    low -= (low > 0) & (_offer(c, steps, np.maximum(low - 1, 0)) > least)
+    low += (low < count) & ~(_offer(c, steps, np.minimum(low, count - 1)) > least)
+    high = np.minimum(high, count - 1)
+    high -= (high >= 0) & ~(_offer(c, steps, np.maximum(high, 0)) < most)
+    high += (high < count - 1) & (_offer(c, steps, np.minimum(high + 1, count - 1)) < most)
+    if steps.relative:
+        alike, inside = k == 0, (least < 0) & (most > 0)
+        low = np.where(alike, np.where(inside, 0, count), low)
+        high = np.where(alike, count - 1, high)
+    return low, high
+
+
+def _steps_below(steps: Steps, place: Array) -> Array:
+    """Return how many steps lie below a place: exact but for rounding of the place."""
+    values = np.asarray(steps.values)
+    gaps = np.diff(values)
+    if len(gaps) and np.allclose(gaps, gaps[0], rtol=1e-9, atol=0):
+        number = np.ceil((place - values[0]) / (values[1] - values[0]))
+        return np.clip(number, 0, len(values)).astype(np.intp)
+    return np.searchsorted(values, place)
+
+
+def _offer(c: OfferColumns, steps: Steps, step: Array) -> Array:
+    value = np.asarray(steps.values)[step]
+    return c.reference_offer * (1 + value) if steps.relative else value
+
+
+def _clears(c: OfferColumns, offer: Array) -> Array:
+    p = purchase_probability(
+        offer, c.reference_offer, c.probability, c.slope, c.elasticity, "paper"
+    )
+    return p >= c.cutoff
