@@ -189,6 +189,7 @@ def plan_at(
         standing=standing_of(options, objective),
         outcome=outcome,
         offer=options.offers(choices.option),
+        set_aside={},
     )
 
 

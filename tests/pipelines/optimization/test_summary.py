@@ -8,6 +8,7 @@ import pytest
 
 from promo_kedro.pipelines.optimization.knapsack.measures import Measure
 from promo_kedro.pipelines.optimization.knapsack.options import ConsumerRule
+from promo_kedro.pipelines.optimization.rule_tables import conflicts_table
 from promo_kedro.pipelines.optimization.summary import (
     SUMMARY_COLUMNS,
     shortfall,
@@ -115,6 +116,40 @@ def test_an_infeasible_category_says_what_is_attainable():
     planned.program = replace(planned.program, rows=(asked,))
     status = summary_rows(without_plan(planned))["status"].iloc[0]
     assert status == "infeasible: the rules contradict each other"
+
+
+def test_a_category_set_aside_is_infeasible_by_itself():
+    items = make_items(90, 9)
+    dairy = items["category"] == "Dairy"
+    items.loc[dairy, "permitted"], items.loc[dairy, "adjustable"] = 1, False
+    options = PlainOptions(items)
+    row = row_on(options, "retention: Dairy", Measure.RETENTION, [1], scale=100 / dairy.sum())
+    planned = plan_at(options, [], [])
+    relaxations = pd.DataFrame(
+        {
+            "rule": "retention",
+            "row": ["retention: Dairy"],
+            "sense": "at least",
+            "required": 60.0,
+            "attainable_alone": 45.0,
+            "attainable_with_others": 45.0,
+            "smallest_relaxation": 15.0,
+            "unit": "percentage points of retention",
+            "in_conflict": True,
+        }
+    )
+    alone = retention_of(PlainOptions(items[dairy].reset_index(drop=True)), 0.0).outcome
+    alone.plan, alone.rows = replace(alone.plan, choice=None), (row,)
+    alone.relaxations, alone.message = relaxations, "no plan keeps this rule: retention: Dairy"
+    planned.set_aside = {"Dairy": alone}
+    bakery, dairy_line = summary_rows(planned).itertuples()
+    assert bakery.status == "optimal"
+    assert dairy_line.status == "infeasible: at most 0.45"
+    assert dairy_line.retention_required == 0.6
+    assert dairy_line.message.startswith("offers stay as today; no plan keeps this rule")
+    conflicts = conflicts_table(planned)
+    assert conflicts["program"].tolist() == ["Dairy"]
+    assert conflicts["smallest_relaxation"].tolist() == [15.0]
 
 
 def test_a_category_whose_offers_are_all_kept_says_why():

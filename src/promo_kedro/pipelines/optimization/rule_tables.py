@@ -1,16 +1,22 @@
 """What each rule asked of a program, what it cost, and which rules stood in each other's way."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from pandas import DataFrame
 
+from promo_kedro.pipelines.optimization.knapsack.frontier import finite_difference
+from promo_kedro.pipelines.optimization.knapsack.parameters import SolverParameters
 from promo_kedro.pipelines.optimization.knapsack.program import Row
 from promo_kedro.pipelines.optimization.totals import cell_totals, prices_by_row, slack_of
 
 if TYPE_CHECKING:
     from promo_kedro.pipelines.optimization.planning import Planned
 
+STEP = 0.1  # of a shown unit: near the plan, and still more than the program's own grain
 RULE_COLUMNS = [
     "mode",
     "program",
@@ -41,10 +47,11 @@ CONFLICT_COLUMNS = [
     "unit",
     "in_conflict",
 ]
+NO_CONFLICTS = DataFrame(columns=CONFLICT_COLUMNS)
 
 
 def rules_table(
-    planned: "Planned", finite_differences: dict[str, float], kinds: dict[str, str]
+    planned: "Planned", finite_differences: dict[str, float], kinds: Mapping[str, str]
 ) -> DataFrame:
     """Return ``optimization_rules`` of one program: one line per row, in the units shown.
 
@@ -83,18 +90,45 @@ def rules_table(
     return DataFrame(lines, columns=RULE_COLUMNS)
 
 
+def finite_differences(planned: "Planned", solver: SolverParameters) -> dict[str, float]:
+    """Return what each row that costs anything costs when it is tightened, by the row's name.
+
+    Args:
+        planned: the program and what came of it.
+        solver: of the programs with one row a tenth of a shown unit tighter.
+
+    Returns:
+        Money per shown unit, to set beside the shadow price.
+    """
+    outcome = planned.outcome
+    if outcome.plan.choice is None:
+        return {}
+    program = replace(planned.program, rows=outcome.rows)
+    return {
+        row.name: finite_difference(program, index, STEP, outcome.plan, solver)
+        for index, row in enumerate(outcome.rows)
+        if outcome.plan.prices[index] > 0
+    }
+
+
 def conflicts_table(planned: "Planned") -> DataFrame:
-    """Return ``optimization_conflicts`` of one program; empty where every rule is kept."""
-    relaxations = planned.outcome.relaxations
-    if relaxations is None:
-        return DataFrame(columns=CONFLICT_COLUMNS)
-    return relaxations.assign(mode=planned.mode, program=planned.name)[CONFLICT_COLUMNS]
+    """Return ``optimization_conflicts`` of one program; empty where every rule is kept.
+
+    Categories set aside are programs of their own here.
+    """
+    outcomes = {planned.name: planned.outcome, **planned.set_aside}
+    told = [
+        outcome.relaxations.assign(mode=planned.mode, program=name)
+        for name, outcome in outcomes.items()
+        if outcome.relaxations is not None
+    ]
+    return pd.concat(told, ignore_index=True)[CONFLICT_COLUMNS] if told else NO_CONFLICTS.copy()
 
 
 def _row_status(planned: "Planned", row: Row, slack: float, price: float) -> str:
     outcome = planned.outcome
     if outcome.plan.choice is None:
-        conflicts = conflicts_table(planned)
+        conflicts = NO_CONFLICTS if outcome.relaxations is None else outcome.relaxations
         if row.name in set(conflicts.loc[conflicts["in_conflict"].astype(bool), "row"]):
             return "infeasible"
         return "broken" if slack < 0 else "met"

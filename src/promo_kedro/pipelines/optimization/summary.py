@@ -84,6 +84,7 @@ def summary_rows(planned: "Planned") -> DataFrame:
             "seconds": plan.seconds,
         }
     )
+    _tell_apart(planned, table)
     table["status"] = _statuses(planned, table)
     table["message"] = _messages(planned, table)
     return table[SUMMARY_COLUMNS]
@@ -132,12 +133,25 @@ def _attainable(planned: "Planned") -> Array:
     return share_of(sums["most"].to_numpy(), sums["retainable"].to_numpy())
 
 
+def _tell_apart(planned: "Planned", table: DataFrame) -> None:
+    """Fill in what categories set aside were asked for and could have reached by themselves."""
+    for category, outcome in planned.set_aside.items():
+        rows, at = outcome.relaxations, table["category"] == category
+        table.loc[at, "gap"] = np.nan
+        if rows is None:
+            continue
+        asked = rows["row"].isin([row.name for row in outcome.rows if asks_for_retention(row)])
+        for line in rows[asked].itertuples():
+            table.loc[at, "retention_required"] = line.required / 100
+            table.loc[at, "retention_attainable"] = line.attainable_alone / 100
+
+
 def _statuses(planned: "Planned", table: DataFrame) -> list[str]:
     kept, plan = _kept_reasons(planned), planned.outcome.plan
     statuses = []
     for line in table.itertuples():
         reasons = kept.get(line.category, {})
-        if plan.choice is None:
+        if plan.choice is None or line.category in planned.set_aside:
             statuses.append(_infeasible(line.retention_required, line.retention_attainable))
         elif sum(reasons.values()) == line.n:
             statuses.append(f"offers kept: {max(reasons, key=lambda each: reasons[each])}")
@@ -175,7 +189,7 @@ def _messages(planned: "Planned", table: DataFrame) -> list[str]:
 
 def _outcome(planned: "Planned", category: str) -> list[str]:
     """Say what became of the rules that concern a category."""
-    outcome, prices = planned.outcome, prices_by_row(planned)
+    outcome, prices = planned.set_aside.get(category, planned.outcome), prices_by_row(planned)
     given_up = [outcome.message] if outcome.message else []
     if outcome.plan.choice is None:
         return ["offers stay as today", *given_up]
