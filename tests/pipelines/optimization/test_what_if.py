@@ -153,6 +153,18 @@ def test_contradictions_are_told(planner):
     assert bakery["revenue_after"].to_numpy() == pytest.approx(bakery["revenue_before"])
 
 
+def test_a_category_that_cannot_be_met_is_set_aside_as_in_a_run(decisions):
+    planner, asked = WhatIf(decisions, AS_SET), {"Bakery": 1.0}
+    as_set = planner.plan(budget=1e6)
+    warm = planner.plan(budget=1e6, retention=asked)
+    cold = WhatIf(decisions, AS_SET).plan(budget=1e6, retention=asked)
+    assert_frame_equal(warm.kpis, cold.kpis)
+    assert revenue(warm)["Meat"] == pytest.approx(revenue(as_set)["Meat"], rel=1e-6)
+    bakery = warm.offers.query("category == 'Bakery'")
+    assert bakery["revenue_after"].to_numpy() == pytest.approx(bakery["revenue_before"])
+    assert_frame_equal(planner.plan(budget=1e6).kpis, as_set.kpis, rtol=1e-6)
+
+
 def test_the_order_of_questions_changes_nothing(decisions):
     questions = [{}, {"retention": {"Bakery": 0.2}}, {"budget": 30.0}]
     there, back = (

@@ -13,29 +13,27 @@ rules differ from an earlier plan, the options are as they were and the search s
 """
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from pandas import DataFrame
 
 from promo_kedro.errors import InputError
-from promo_kedro.pipelines.optimization.knapsack.frontier import trace_frontier
 from promo_kedro.pipelines.optimization.knapsack.priorities import solve_by_priority
 from promo_kedro.pipelines.optimization.knapsack.program import Row
 from promo_kedro.pipelines.optimization.kpis import plan_kpis
 from promo_kedro.pipelines.optimization.offer_tables import offers_table
 from promo_kedro.pipelines.optimization.parameters import OptimizationParameters
-from promo_kedro.pipelines.optimization.planning import Planned, plan_programs
+from promo_kedro.pipelines.optimization.planning import ALL, Planned, plan_programs
+from promo_kedro.pipelines.optimization.retention_frontier import retention_row, traced
 from promo_kedro.pipelines.optimization.rule_tables import conflicts_table, rules_table
-from promo_kedro.pipelines.optimization.rules import Rule, check_categories, narrowed
+from promo_kedro.pipelines.optimization.rules import Rule, cap_of, check_categories, narrowed
 from promo_kedro.pipelines.optimization.rules.base import OptionRule
+from promo_kedro.pipelines.optimization.stacking import stacked
 from promo_kedro.pipelines.optimization.totals import asks_for_retention, concerns, prices_by_row
 from promo_kedro.pipelines.optimization.what_if_parameters import with_changes
-from promo_kedro.types import Array
 
 _BUILT = 3  # sets of options that are kept
 _KEY = ["category", "customer_id", "item_id"]
@@ -80,12 +78,12 @@ class WhatIf:
         for name, rule in parameters.rules.items():
             check_categories(rule.named_categories, categories, f"the rule {name}")
         structure = _structure(parameters)
-        earlier = self._built.pop(structure, None)
-        if earlier is None:
+        plans = [_planned_again(each, parameters) for each in self._built.pop(structure, [])]
+        if not plans or not all(map(_stands, plans)):
             plans = plan_programs(self._decisions_for(parameters), parameters.mode, parameters)
-        else:
-            plans = [_planned_again(each, parameters) for each in earlier]
-        self._built[structure] = plans
+        cap = cap_of(parameters.rules)
+        if all(map(_stands, plans)) and (cap is None or cap.hard):
+            self._built[structure] = plans
         if len(self._built) > _BUILT:
             self._built.pop(next(iter(self._built)))
         return WhatIfPlan(tuple(plans), parameters)
@@ -124,17 +122,19 @@ class WhatIfPlan:
     def rules(self) -> DataFrame:
         """Return ``optimization_rules``: what each rule required, what it got and its price."""
         kinds = {name: rule.rule for name, rule in self.parameters.rules.items()}
-        return _all(rules_table(each, {}, kinds) for each in self.plans)
+        return stacked(rules_table(each, {}, kinds) for each in self.plans)
 
     @cached_property
     def conflicts(self) -> DataFrame:
         """Return ``optimization_conflicts``: what stands in the way; empty where nothing does."""
-        return _all(conflicts_table(each) for each in self.plans)
+        return stacked(conflicts_table(each) for each in self.plans)
 
     @cached_property
     def offers(self) -> DataFrame:
         """Return ``optimal_offers``, without the dates, by category, consumer and item."""
-        return _all(offers_table(each) for each in self.plans).sort_values(_KEY, ignore_index=True)
+        return stacked(offers_table(each) for each in self.plans).sort_values(
+            _KEY, ignore_index=True
+        )
 
     def changed(self, against: "WhatIfPlan") -> DataFrame:
         """Return the consumer-items that another plan offers otherwise, largest loss first.
@@ -197,9 +197,7 @@ class WhatIfPlan:
         rows = (_retention_row(planned, category), *others)
         program = replace(planned.program, rows=rows)
         count = points or self.parameters.frontier_points
-        frontier = trace_frontier(program, 0, count, self.parameters.solver)
-        shares = frontier[["retention_required", "retention"]] / 100
-        return frontier.assign(**dict(shares.items()))
+        return traced(program, self.parameters, count)
 
     def _program_of(self, category: str | None) -> Planned:
         if category is None and len(self.plans) == 1:
@@ -247,21 +245,16 @@ def _planned_again(earlier: Planned, parameters: OptimizationParameters) -> Plan
     return replace(earlier, program=program, outcome=outcome, offer=offer)
 
 
+def _stands(planned: Planned) -> bool:
+    """Say whether a program was solved as it was stated, with no category set aside for others."""
+    joint_without_plan = planned.name == ALL and planned.outcome.plan.choice is None
+    return not planned.set_aside and not joint_without_plan
+
+
 def _retention_row(planned: Planned, category: str | None) -> Row:
-    cells = planned.standing.cells
-    where = np.asarray(cells["category"].isin(_named(planned, category)))
-    count = cells["retainable"].to_numpy(dtype=float)[where].sum()
-    weights: Array = planned.standing.weights(where, retention=1)
-    unit = "percentage points of retention"
-    return Row("retention", "retention", weights, 0.0, scale=100 / count, unit=unit)
+    named = planned.standing.cells["category"].isin(_named(planned, category))
+    return retention_row(planned.standing, np.asarray(named))
 
 
 def _named(planned: Planned, category: str | None) -> list[str]:
     return planned.standing.categories if category is None else [category]
-
-
-def _all(tables: Any) -> DataFrame:
-    """Return the tables beneath each other; a table without rows has nothing to say of types."""
-    known: Sequence[DataFrame] = list(tables)
-    filled = [table for table in known if len(table)]
-    return pd.concat(filled, ignore_index=True) if filled else known[0]
