@@ -107,7 +107,8 @@ def test_prices_that_nothing_can_satisfy_run_away():
 
 def test_local_dual_agrees_with_the_dual_at_its_centre_and_near_it():
     program = sixteen_rows(offer_table(3_000, 13))
-    centre = find_prices(program, SolverParameters())
+    found = find_prices(program, SolverParameters())
+    centre = priced(program, found.prices, found.unit)
     options = program.options
     near = least_sure(options, centre.choices, 300)
     sample = spread_sample(options, 200)

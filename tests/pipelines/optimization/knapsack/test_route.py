@@ -126,7 +126,7 @@ def test_sixteen_rows_against_the_linear_program(parameters):
     assert_keeps_its_word(program, plan)
     assert plan.upper_bound == pytest.approx(exact.value, rel=1e-9)
     np.testing.assert_allclose(plan.prices, exact.prices, rtol=1e-6, atol=1e-6)
-    assert plan.gap < 1e-4
+    assert plan.gap < 3e-4
 
 
 def test_whole_route_gives_what_the_prices_give():

@@ -27,7 +27,7 @@ from promo_kedro.types import Array
 
 RUNAWAY = 1e6
 SUSPECT = 1e3
-EXPECTED = 1e-2
+EXPECTED = 0.1
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,13 @@ class Prices:
 
     Attributes:
         prices: money per unit of each row, (rows,).
-        bound: what no plan can exceed, money.
+        bound: what no plan can exceed, by a pass over all units at these prices; money.
         choices: of all units at these prices, with regret.
         slope: of the dual: activity − least, (rows,).
         unit: a usual size of each price, (rows,).
         passes: over all units that it took.
+        ahead: prices that the local dual holds for better still, (rows,); ``choices`` and
+            ``slope`` are then as it sees them there, and only the bound is of ``prices``.
     """
 
     prices: Array
@@ -49,6 +51,7 @@ class Prices:
     slope: Array
     unit: Array
     passes: int = 1
+    ahead: Array | None = None
 
     def runs_away(self) -> bool:
         """Return whether a price is so high that the rows may well be out of reach."""
@@ -85,9 +88,9 @@ def find_prices(
     return _refined(program, parameters, sample, best, most)
 
 
-def priced(program: Program, prices: Array, unit: Array) -> Prices:
-    """Return what all units say to these prices: one pass."""
-    choices = program.options.choose(program.weights(prices), regret=True)
+def priced(program: Program, prices: Array, unit: Array, *, regret: bool = True) -> Prices:
+    """Return what all units say to these prices: one pass, faster without regret."""
+    choices = program.options.choose(program.weights(prices), regret=regret)
     slope = program.activity(choices.totals) - program.least
     return Prices(prices, program.bound(choices.score, prices), choices, slope, unit)
 
@@ -117,33 +120,31 @@ def _refined(
     program: Program, parameters: SolverParameters, sample: Sample, best: Prices, most: Array
 ) -> Prices:
     """Move to where a local dual at the best prices so far is least, while that helps."""
-    low, high, reach, passes = np.zeros(most.size), most, np.inf, 1
-    worst = np.nan
-    dual, width = _around(program, parameters, sample, best), most.size
-    while passes < parameters.passes:
-        if width == 1:  # the one slope says on which side the price is too low
+    low, high, reach, passes, worst = np.zeros(most.size), most, np.inf, 1, np.nan
+    around = Surroundings.of(program, parameters, sample, best)
+    while True:
+        if most.size == 1:  # the one slope says on which side the price is too low
             low, high = _narrowed(low, high, best)
         box = (
             np.maximum(low, best.prices - reach * best.unit),
             np.minimum(high, best.prices + reach * best.unit),
         )
-        prices, expected = minimised(dual, best.prices, box, best.unit)
+        prices, expected = minimised(around.dual, best.prices, box, best.unit)
         drop = best.bound - expected
-        if drop <= EXPECTED * parameters.gap * abs(best.bound) or (prices == best.prices).all():
-            break
+        if drop <= EXPECTED * parameters.gap * abs(best.bound) or passes >= parameters.passes:
+            return replace(around.ahead(best, prices), passes=passes)
         tried, passes = priced(program, prices, best.unit), passes + 1
-        if width == 1:
+        if most.size == 1:
             low, high = _narrowed(low, high, tried)
         if tried.bound < best.bound:
             best, reach = tried, np.inf
-            dual = _around(program, parameters, sample, best)
+            around = Surroundings.of(program, parameters, sample, best)
         else:
             reach = float(np.abs((tried.prices - best.prices) / best.unit).max()) / 4
         if tried.runs_away():
             worst = _worst(program) if np.isnan(worst) else worst
             if tried.bound < worst:
-                break
-    return replace(best, passes=passes)
+                return replace(best, passes=passes)
 
 
 def _narrowed(low: Array, high: Array, tried: Prices) -> tuple[Array, Array]:
@@ -151,17 +152,52 @@ def _narrowed(low: Array, high: Array, tried: Prices) -> tuple[Array, Array]:
     return (tried.prices, high) if tried.slope[0] < 0 else (low, tried.prices)
 
 
-def _around(
-    program: Program, parameters: SolverParameters, sample: Sample, centre: Prices
-) -> LocalDual:
-    """Return the dual as it looks near these prices."""
-    options = program.options
-    near = least_sure(options, centre.choices, parameters.sample_size)
-    parts = [Part(_some(options, near), np.ones((options.cells, 1)))]
-    if near.size < len(options):
-        parts.append(sample.rest(options, near))
-    parts = [part for part in parts if len(part.options)]
-    return local_dual(program, parts, centre.prices, centre.choices.totals)
+@dataclass(frozen=True)
+class Surroundings:
+    """The dual as it looks near some prices, and the units that make it so.
+
+    Attributes:
+        dual: the local dual.
+        near: units that are there for themselves, rising, (near,).
+        options: theirs.
+    """
+
+    dual: LocalDual
+    near: Array
+    options: Options
+
+    @classmethod
+    def of(
+        cls, program: Program, parameters: SolverParameters, sample: Sample, centre: Prices
+    ) -> "Surroundings":
+        """Look around at prices that all units have been asked about."""
+        options = program.options
+        near = least_sure(options, centre.choices, parameters.sample_size)
+        near_options = _some(options, near)
+        parts = [Part(near_options, np.ones((options.cells, 1)))]
+        if near.size < len(options):
+            parts.append(sample.rest(options, near))
+        parts = [part for part in parts if len(part.options)]
+        dual = local_dual(program, parts, centre.prices, centre.choices.totals)
+        return cls(dual, near, near_options)
+
+    def ahead(self, centre: Prices, prices: Array) -> Prices:
+        """Return what is known at the centre, with the choices of the near units further on."""
+        program, choices = self.dual.program, centre.choices
+        found = self.options.choose(program.weights(prices), regret=True)
+        option = choices.option.copy()
+        left = self.options.totals(option[self.near])
+        option[self.near] = found.option
+        regret = np.full(option.size, np.inf, dtype=np.float32)
+        regret[self.near] = found.regret
+        totals = choices.totals - left + found.totals
+        score = float((program.weights(prices) * totals).sum())
+        return replace(
+            centre,
+            choices=Choices(option, score, totals, regret),
+            slope=program.activity(totals) - program.least,
+            ahead=prices,
+        )
 
 
 def _some(options: Options, units: Array) -> Options:

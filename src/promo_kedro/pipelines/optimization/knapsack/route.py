@@ -29,15 +29,21 @@ from promo_kedro.pipelines.optimization.knapsack.prices import (
 )
 from promo_kedro.pipelines.optimization.knapsack.program import Plan, Program, Row
 from promo_kedro.pipelines.optimization.knapsack.statement import Solution
+from promo_kedro.pipelines.optimization.knapsack.swaps import SHORT, swapped
 from promo_kedro.types import Array
 
 TOLERANCE = 1e-9
 AGREED = 1e-11
 ROUNDS = 6
-INTEGER_CORE = 60
+INTEGER_CORE = 40
 MOST_JOINING = 5_000
+MOST_OPEN = 20_000
+WIDER = 4
 CEILING = 1e3
 ALL = 1_000_000
+SWAPPED = 150
+SPLIT = 1e-6
+SMALL = 1e-9
 
 
 def solve(program: Program, parameters: SolverParameters, *, start: Array | None = None) -> Plan:
@@ -66,7 +72,7 @@ def _solved(program: Program, parameters: SolverParameters, start: Array | None)
         return _without_units(program)
     search = Search(program)
     free = program.options.choose(program.objective)
-    search.certify(free.score, np.zeros(len(program.rows)))
+    search.certify(free.score, search.prices)
     if search.consider(free.option, free.totals) and search.keeps_all(free.totals):
         return search.plan("separable")
     if len(program.options) <= parameters.whole_program_size:
@@ -118,9 +124,8 @@ class Search:
         """Return whether these totals keep every row, those with a penalty too."""
         return bool((shortfall(self.program, totals) == 0).all())
 
-    def certify(self, score: float, prices: Array) -> None:
+    def certify(self, bound: float, prices: Array) -> None:
         """Keep the bound of a pass at these prices if it is the lowest so far."""
-        bound = self.program.bound(score, prices)
         if bound < self.bound:
             self.bound, self.prices = bound, prices
 
@@ -147,6 +152,23 @@ class Search:
         )
 
 
+@dataclass(frozen=True)
+class Settled:
+    """A linear program solved, and what all units say to its prices.
+
+    Attributes:
+        core: the units that it was solved over.
+        solution: of the linear program.
+        choices: of all units about its prices, with regret; those outside the core keep them.
+        unit: a usual size of each price, (rows,).
+    """
+
+    core: Core
+    solution: Solution
+    choices: Choices
+    unit: Array
+
+
 def shortfall(program: Program, totals: Array) -> Array:
     """Return what each row lacks, (rows,); 0 up to 1e-9 of what it asks or adds up."""
     lacking = program.least - program.activity(totals)
@@ -171,8 +193,9 @@ def _whole(search: Search, parameters: SolverParameters, free: Choices) -> str:
     solution = core.relaxed()
     if solution is not None:
         latest = priced(program, solution.prices, np.ones(len(program.rows)))
-        search.certify(latest.choices.score, latest.prices)
-        _make_whole(search, parameters, core, solution, latest.choices, units.size)
+        search.certify(latest.bound, latest.prices)
+        settled = Settled(core, solution, latest.choices, np.maximum(solution.prices, SMALL))
+        _make_whole(search, parameters, settled, units.size)
     return "CVXPY + HiGHS, whole"
 
 
@@ -181,46 +204,52 @@ def _by_prices(
 ) -> str:
     """Settle most units by prices and a core of them by the statement."""
     found = find_prices(search.program, parameters, start, free=free)
-    search.certify(found.choices.score, found.prices)
+    search.certify(found.bound, found.prices)
     search.consider(found.choices.option, found.choices.totals)
-    latest, core, solution = _with_core(search, parameters, found)
-    if solution is not None:
-        choices = found.choices
-        core = Core(search.program, choices.option, core.open, totals=choices.totals)
-        _make_whole(search, parameters, core, solution, latest.choices, INTEGER_CORE)
+    settled = _with_core(search, parameters, found)
+    if settled is not None:
+        _make_whole(search, parameters, settled, INTEGER_CORE)
     return "dual, CVXPY + HiGHS on the core"
 
 
-def _with_core(
-    search: Search, parameters: SolverParameters, found: Prices
-) -> tuple[Prices, Core, Solution | None]:
+def _with_core(search: Search, parameters: SolverParameters, found: Prices) -> Settled | None:
     """Solve the linear program over a core that grows by what its prices overturn.
 
     The core's value is what the dual over core and settled units comes down to, a lower bound of
     the least dual: where a pass over all units says the same, the linear program is solved.
     """
     program, choices = _with_ceilings(search.program, found), found.choices
-    units = least_sure(program.options, choices, parameters.core_size)
-    latest, solution = found, None
-    narrowing: Narrowing | None = Narrowing(found.prices)
+    size, centre = parameters.core_size, found.bound
+    units = least_sure(program.options, choices, size)
+    settled = None
+    narrowing: Narrowing | None = Narrowing(found.prices if found.ahead is None else found.ahead)
     for _ in range(ROUNDS):
         core = Core(program, choices.option, units, totals=choices.totals, narrowing=narrowing)
-        solved = core.relaxed()
-        if solved is None:
+        solution = core.relaxed()
+        if solution is None:
             break
-        solution = solved
-        latest = priced(search.program, solution.prices, found.unit)
-        search.certify(latest.choices.score, latest.prices)
+        latest = priced(search.program, solution.prices, found.unit, regret=False)
+        search.certify(latest.bound, latest.prices)
+        exact = Core(search.program, choices.option, core.open, totals=choices.totals)
+        settled = Settled(exact, solution, choices, found.unit)
         if latest.bound - solution.value <= AGREED * abs(latest.bound):
             break
         changed = np.flatnonzero(latest.choices.option != choices.option)
         units = np.union1d(core.open, changed)
         if units.size == core.open.size and narrowing is None:
             break
-        if units.size > parameters.core_size + MOST_JOINING:
-            break
         narrowing = None if units.size == core.open.size else Narrowing(latest.prices)
-    return latest, core, solution
+        if units.size > size + MOST_JOINING:  # too far off for so small a core
+            size *= WIDER
+            if size > MOST_OPEN:
+                break
+            if latest.bound < centre:
+                centre, choices = (
+                    latest.bound,
+                    priced(search.program, latest.prices, found.unit).choices,
+                )
+            units = least_sure(program.options, choices, size)
+    return settled
 
 
 def _with_ceilings(program: Program, found: Prices) -> Program:
@@ -229,32 +258,63 @@ def _with_ceilings(program: Program, found: Prices) -> Program:
     return replace(program, rows=_with_penalties(program, ceilings))
 
 
-def _make_whole(
-    search: Search,
-    parameters: SolverParameters,
-    core: Core,
-    solution: Solution,
-    choices: Choices,
-    size: int,
-) -> None:
+def _make_whole(search: Search, parameters: SolverParameters, settled: Settled, size: int) -> None:
     """Round the linear solution, then search whole options where that is not close enough.
 
     No plan better than the one at hand has an option that loses more, at the prices of the
     bound, than the distance between the two: the search leaves those out.
     """
-    rounded = core.rounded(solution)
+    _consider_swapped(search, settled)
+    if search.is_close(parameters.gap):
+        return
+    rounded = settled.core.rounded(settled.solution, gap=parameters.gap / 2)
     if rounded is not None:
         search.consider(rounded)
     if search.choice is None or search.is_close(parameters.gap):
         return
-    units = least_sure(search.program.options, choices, size)
-    units = units[np.linspace(0, units.size - 1, min(units.size, size)).astype(int)]
+    units = least_sure(search.program.options, settled.choices, size)
+    units = _thinned(units, size)
     distance = (search.bound - search.value) * (1 + TOLERANCE)
     near = Narrowing(search.prices, options_kept=ALL, tolerance=distance)
     few = Core(search.program, search.choice, units, totals=search.totals, narrowing=near)
-    better = few.integer(parameters.max_nodes)
+    enough = parameters.gap * abs(search.bound) / 2
+    better = few.integer(parameters.max_nodes, tolerance=enough)
     if better is not None:
         search.consider(better)
+
+
+def _consider_swapped(search: Search, settled: Settled) -> None:
+    """Round the linear solution to its largest shares, and change units till the rows are kept."""
+    program, core, solution = search.program, settled.core, settled.solution
+    if program.options.consumer_rule is not None:
+        return
+    choice = _dealt(settled)
+    split = core.open[(solution.shares.max(axis=1) < core.counts - SPLIT)[core.group]]
+    near = least_sure(program.options, settled.choices, SWAPPED)
+    units = np.union1d(_thinned(split, SWAPPED), _thinned(near, SWAPPED))
+    price = np.maximum(solution.prices, 1e-3 * settled.unit)
+    price = np.minimum(price, program.penalties / SHORT)
+    search.consider(swapped(program, choice, program.options.totals(choice), units, price))
+
+
+def _dealt(settled: Settled) -> Array:
+    """Return the linear solution made whole: shares of identical units are dealt in their order."""
+    core, shares = settled.core, settled.solution.shares
+    until = np.rint(np.cumsum(shares, axis=1))
+    order = np.argsort(core.group, kind="stable")
+    first = np.cumsum(core.counts) - core.counts
+    rank = np.empty(core.open.size)
+    rank[order] = np.arange(core.open.size) - first[core.group[order]]
+    choice = settled.choices.option.copy()
+    choice[core.open] = (until[core.group] <= rank[:, None]).sum(axis=1)
+    return choice
+
+
+def _thinned(units: Array, size: int) -> Array:
+    """Return at most so many of these, evenly spread."""
+    if units.size <= size:
+        return units
+    return units[np.linspace(0, units.size - 1, size).astype(int)]
 
 
 def _least_broken(program: Program, parameters: SolverParameters) -> Plan:
