@@ -11,7 +11,10 @@ import yaml
 from kedro.config import OmegaConfigLoader
 from kedro.framework.project import pipelines
 
-HEAVY = ("torch", "cvxpy", "matplotlib", "lightning_fabric", "pandas", "ibis", "scipy", "sklearn")
+HEAVY = (
+    *("torch", "cvxpy", "numba", "matplotlib", "plotly", "lightning_fabric"),
+    *("pandas", "ibis", "scipy", "sklearn"),
+)
 APART = ("simulation", "search", "export", "brands", "brand_scoring")
 UNSAFE = ("pickle", "joblib", "allow_pickle", "marshal", "dill")
 

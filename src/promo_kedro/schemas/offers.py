@@ -39,6 +39,7 @@ class OptimizationSummary(PandasTable):
 
     mode: str = pp.Field(isin=MODES)
     category: str
+    program: str
     n: int
     status: str
     revenue: float = pp.Field(nullable=True)
@@ -50,9 +51,106 @@ class OptimizationSummary(PandasTable):
     retention_shadow_price: float = pp.Field(nullable=True)
     offer_min: float = pp.Field(nullable=True)
     offer_max: float = pp.Field(nullable=True)
+    share_at_edge: float = pp.Field(nullable=True)
     solver: str
     seconds: float
     message: str
+
+
+class OptimizationRules(PandasTable):
+    """Every row of every program: what was required, what was achieved, and its price."""
+
+    mode: str = pp.Field(isin=MODES)
+    program: str
+    rule: str
+    row: str
+    kind: str
+    hard: bool
+    priority: int
+    sense: str = pp.Field(isin=["at least", "at most"])
+    required: float
+    achieved: float = pp.Field(nullable=True)
+    slack: float = pp.Field(nullable=True)
+    unit: str
+    shadow_price: float = pp.Field(nullable=True)
+    finite_difference: float = pp.Field(nullable=True)
+    status: str = pp.Field(isin=["met", "binding", "broken", "infeasible", "given up"])
+
+
+class OptimizationConflicts(PandasTable):
+    """Rules that cannot be met together, and how far each would have to give way."""
+
+    mode: str = pp.Field(isin=MODES)
+    program: str
+    rule: str
+    row: str
+    sense: str = pp.Field(isin=["at least", "at most"])
+    required: float
+    attainable_alone: float = pp.Field(nullable=True)
+    attainable_with_others: float = pp.Field(nullable=True)
+    smallest_relaxation: float = pp.Field(nullable=True)
+    unit: str
+    in_conflict: bool
+
+
+class KeptOffers(PandasTable):
+    """Consumer-items whose offers cannot be changed, counted by reason."""
+
+    category: str
+    reason: str
+    n: int = pp.Field(gt=0)
+
+
+class OfferChanges(PandasTable):
+    """What the plan in use changes for each consumer-item, and why."""
+
+    customer_id: int
+    item_id: int
+    category: str
+    reference_offer: float = percent()
+    offer_today: float = percent()
+    offer_percent: float = percent()
+    revenue_today: float = not_negative()
+    revenue: float = not_negative()
+    marginal_value: float = pp.Field(nullable=True)
+    binding_rule: str
+    reason: str
+
+
+class PlanKpis(PandasTable):
+    """Each plan against the offers of today, overall and per category."""
+
+    mode: str = pp.Field(isin=MODES)
+    category: str
+    consumer_items: int
+    offers_changed: int
+    offer_before: float = percent()
+    offer_after: float = percent()
+    share_offered_before: float = probability_field()
+    share_offered_after: float = probability_field()
+    revenue_before: float
+    revenue_after: float
+    margin_before: float = pp.Field(nullable=True)
+    margin_after: float = pp.Field(nullable=True)
+    spend_before: float
+    spend_after: float
+    retention_before: float = probability_field()
+    retention_after: float = probability_field()
+    share_at_edge: float = pp.Field(nullable=True)
+
+
+class PlanComparison(PandasTable):
+    """The plans side by side on the exact curve: what the linearisation costs."""
+
+    mode: str = pp.Field(isin=MODES)
+    category: str
+    revenue_promised: float
+    revenue_exact: float
+    retention_promised: float = probability_field()
+    retention_exact: float = probability_field()
+    objective_lost: float = pp.Field(nullable=True)
+    breaks_rules: str
+    share_at_edge: float = pp.Field(nullable=True)
 
 
 class RevenueRetentionFrontier(PandasTable):

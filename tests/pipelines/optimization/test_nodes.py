@@ -4,7 +4,7 @@ import ibis
 import numpy as np
 import pandas as pd
 import pytest
-from kedro.io import DataCatalog, MemoryDataset
+from kedro.io import AbstractDataset, DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 from scipy.special import expit
 
@@ -14,6 +14,35 @@ from promo_kedro.pipelines.optimization.parameters import OptimizationParameters
 
 CATEGORIES = {"Bakery": 400, "Flowers": 30, "Meat": 120, "Seafood": 60}
 NEXT = 26
+SCHEMAS = {
+    "kept_offers": schemas.KeptOffers,
+    "optimal_offers": schemas.OptimalOffers,
+    "optimization_summary": schemas.OptimizationSummary,
+    "optimization_rules": schemas.OptimizationRules,
+    "optimization_conflicts": schemas.OptimizationConflicts,
+    "offer_changes": schemas.OfferChanges,
+    "plan_kpis": schemas.PlanKpis,
+    "plan_comparison": schemas.PlanComparison,
+    "revenue_retention_frontier": schemas.RevenueRetentionFrontier,
+    "offers_to_send": None,
+    "rounding_cost": None,
+}
+
+
+class Given(AbstractDataset):
+    """An input as it is; that a table is absent is an answer, too."""
+
+    def __init__(self, data: object) -> None:
+        self._data = data
+
+    def load(self) -> object:
+        return self._data
+
+    def save(self, data: object) -> None:
+        raise NotImplementedError
+
+    def _describe(self) -> dict[str, object]:
+        return {}
 
 
 def make_inputs() -> dict[str, object]:
@@ -44,6 +73,9 @@ def make_inputs() -> dict[str, object]:
     cutoffs = elasticities[["customer_id", "category"]].drop_duplicates()
     cutoffs["cutoff"] = np.where(rng.random(len(cutoffs)) < 0.1, np.inf, 0.15)
     items = elasticities[["item_id", "category"]].drop_duplicates()
+    items["unit_cost"] = 0.4
+    consumers = pd.DataFrame({"customer_id": elasticities["customer_id"].unique()})
+    consumers["family_size"] = np.where(consumers["customer_id"] % 3, "2", None)
     receipts = elasticities[["item_id", "customer_id"]].assign(
         step=NEXT - 1, offer_percent=np.where(category == "Flowers", 0, rng.uniform(2, 50, n))
     )
@@ -51,6 +83,8 @@ def make_inputs() -> dict[str, object]:
     return {
         "transactions": connection.create_table("transactions", receipts),
         "items": connection.create_table("items", items),
+        "consumers": connection.create_table("consumers", consumers),
+        "offer_exclusions": None,
         "calendar": pd.DataFrame(
             {
                 "window": 0,
@@ -72,12 +106,21 @@ def make_inputs() -> dict[str, object]:
 
 def run(inputs: dict[str, object], **parameters: object) -> dict[str, pd.DataFrame]:
     """Run the pipeline in memory."""
-    outputs = ["optimal_offers", "optimization_summary", "revenue_retention_frontier"]
-    given = inputs | {"params:optimization": OptimizationParameters.model_validate(parameters)}
-    assign = {name: MemoryDataset(data, copy_mode="assign") for name, data in given.items()}
-    catalog = DataCatalog(assign | {name: MemoryDataset() for name in outputs})
+    rules = {"rules": {"retention": {"rule": "Retention"}}}
+    validated = OptimizationParameters.model_validate(rules | parameters)
+    given = inputs | {"params:optimization": validated}
+    catalog = DataCatalog({name: Given(data) for name, data in given.items()})
+    made = {name: MemoryDataset() for name in SCHEMAS}
+    passed_on = {"plans": MemoryDataset(copy_mode="assign")}
+    for name, dataset in (made | passed_on).items():
+        catalog[name] = dataset
     SequentialRunner().run(create_pipeline(), catalog)
-    return {name: catalog.load(name) for name in outputs}
+    return {name: catalog.load(name) for name in SCHEMAS}
+
+
+def requiring(**shares: float) -> dict[str, dict[str, object]]:
+    """Return the rules with another retention required of some categories."""
+    return {"retention": {"rule": "Retention", "categories": shares}}
 
 
 @pytest.fixture(scope="module")
@@ -93,9 +136,9 @@ def outputs(inputs) -> dict[str, pd.DataFrame]:
 
 
 def test_outputs_keep_their_schemas(outputs):
-    schemas.OptimalOffers.validate(outputs["optimal_offers"])
-    schemas.OptimizationSummary.validate(outputs["optimization_summary"])
-    schemas.RevenueRetentionFrontier.validate(outputs["revenue_retention_frontier"])
+    for name, schema in SCHEMAS.items():
+        if schema is not None:
+            schema.validate(outputs[name])
 
 
 def test_every_consumer_item_has_one_offer_per_mode(inputs, outputs):
@@ -147,15 +190,15 @@ def test_kept_categories_are_as_today(inputs, outputs):
 
 def test_infeasible_categories_are_named_in_one_line(inputs, caplog):
     with caplog.at_level("WARNING"):
-        run(inputs, retention_required={"exact": {"Bakery": 0.99, "Meat": 0.99}})
-    lines = [line for line in caplog.messages if "no plan reaches" in line]
+        run(inputs, rules=requiring(Bakery=0.99, Meat=0.99))
+    lines = [line for line in caplog.messages if "no plan meets" in line and "exact" in line]
     assert len(lines) == 1
-    assert "Bakery (at most 0." in lines[0]
-    assert "Meat (at most 0." in lines[0]
+    assert "Bakery (infeasible: at most 0." in lines[0]
+    assert "Meat (infeasible: at most 0." in lines[0]
 
 
 def test_infeasible_category_does_not_stop_the_others(inputs, outputs):
-    strict = run(inputs, retention_required={"exact": {"Bakery": 0.99}})
+    strict = run(inputs, rules=requiring(Bakery=0.99))
     summary = strict["optimization_summary"].set_index(["mode", "category"])
     bakery = summary.loc[("exact", "Bakery")]
     assert bakery["status"] == f"infeasible: at most {bakery['retention_attainable']:.6g}"
@@ -163,7 +206,7 @@ def test_infeasible_category_does_not_stop_the_others(inputs, outputs):
     offers = strict["optimal_offers"]
     kept = offers[(offers["mode"] == "exact") & (offers["category"] == "Bakery")]
     assert (kept["revenue_after"] == kept["revenue_before"]).all()
-    others = (offers["mode"] != "exact") | (offers["category"] != "Bakery")
+    others = (offers["mode"] == "paper") | (offers["category"] != "Bakery")
     pd.testing.assert_frame_equal(offers[others], outputs["optimal_offers"][others])
 
 
@@ -172,11 +215,73 @@ def test_required_retention_is_met_and_costs_revenue(inputs, outputs):
         outputs["optimization_summary"].set_index(["mode", "category"]).loc[("exact", "Bakery")]
     )
     required = (before["retention"] + before["retention_attainable"]) / 2
-    strict = run(inputs, retention_required={"exact": {"Bakery": required}})
+    strict = run(inputs, rules=requiring(Bakery=required))
     after = strict["optimization_summary"].set_index(["mode", "category"]).loc[("exact", "Bakery")]
     assert after["retention"] >= required * (1 - 1e-9)
     assert after["revenue"] < before["revenue"]
     assert after["retention_shadow_price"] > before["retention_shadow_price"]
+
+
+def test_rounded_offers_are_dated_multiples_inside_the_range(outputs):
+    sent = outputs["offers_to_send"]
+    assert len(sent)
+    assert (sent["offer_percent"] % 1 == 0).all()
+    assert (sent["offer_percent"] > 0).all()
+    assert (sent["valid_from"] == pd.Timestamp("2026-01-15")).all()
+    exact = outputs["optimal_offers"].query("mode == 'exact'").set_index(["customer_id", "item_id"])
+    planned = exact["offer_percent"].reindex(
+        pd.MultiIndex.from_frame(sent[["customer_id", "item_id"]])
+    )
+    assert (np.abs(sent["offer_percent"].to_numpy() - planned.to_numpy()) < 1).all()
+
+
+def test_one_budget_makes_one_program_of_all(inputs, outputs):
+    free = outputs["plan_kpis"].query("mode == 'exact' and category == 'All'").iloc[0]
+    budget = 0.5 * (free["spend_before"] + free["spend_after"])
+    rules = requiring() | {"budget": {"rule": "Budget", "at_most": budget}}
+    joint = run(inputs, rules=rules)
+    summary = joint["optimization_summary"].query("mode == 'exact'")
+    assert (summary["program"] == "All").all()
+    spent = joint["plan_kpis"].query("mode == 'exact' and category == 'All'").iloc[0]
+    assert spent["spend_after"] <= budget * (1 + 1e-9)
+    assert free["revenue_after"] > spent["revenue_after"]
+    row = joint["optimization_rules"].query("mode == 'exact' and row == 'budget'").iloc[0]
+    assert row["status"] == "binding"
+    assert row["finite_difference"] == pytest.approx(row["shadow_price"], rel=0.05)
+
+
+def test_a_category_that_cannot_keep_its_own_rule_is_set_aside_from_the_budget(inputs, outputs):
+    free = outputs["plan_kpis"].query("mode == 'exact' and category == 'All'").iloc[0]
+    rules = requiring(Bakery=0.99) | {"budget": {"rule": "Budget", "at_most": free["spend_after"]}}
+    joint = run(inputs, rules=rules)
+    summary = joint["optimization_summary"].query("mode == 'exact'").set_index("category")
+    assert summary.loc["Bakery", "status"].startswith("infeasible")
+    assert not summary["status"].drop("Bakery").str.startswith("infeasible").any()
+    offers = joint["optimal_offers"].query("mode == 'exact'")
+    bakery = offers[offers["category"] == "Bakery"]
+    assert (bakery["revenue_after"] == bakery["revenue_before"]).all()
+    assert offers.loc[offers["category"] == "Seafood", "change"].notna().any()
+    conflicts = joint["optimization_conflicts"].query("mode == 'exact'")
+    assert conflicts["row"].tolist() == ["retention: Bakery"]
+
+
+def test_a_margin_plan_earns_more_margin(inputs, outputs):
+    margin = run(inputs, objective="margin")["plan_kpis"].query("mode == 'exact'")
+    revenue = outputs["plan_kpis"].query("mode == 'exact'")
+    assert margin["margin_after"].iloc[0] > revenue["margin_after"].iloc[0]
+    assert margin["revenue_after"].iloc[0] < revenue["revenue_after"].iloc[0]
+
+
+def test_excluded_items_get_no_offer(inputs):
+    items = [int(inputs["offer_elasticities"]["item_id"].iloc[0])]
+    exclusions = ibis.memtable(
+        pd.DataFrame({"customer_id": [""], "item_id": map(str, items), "reason": ["tobacco"]})
+    )
+    rules = requiring() | {"excluded": {"rule": "Exclusions"}}
+    outputs = run(inputs | {"offer_exclusions": exclusions}, rules=rules)
+    offers = outputs["optimal_offers"]
+    assert (offers.loc[offers["item_id"].isin(items), "offer_percent"] == 0).all()
+    assert "excluded: tobacco" in set(outputs["kept_offers"]["reason"])
 
 
 def test_order_of_rows_changes_nothing(inputs, outputs):

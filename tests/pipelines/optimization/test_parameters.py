@@ -4,10 +4,15 @@ import pytest
 from pydantic import ValidationError
 
 from promo_kedro.pipelines.optimization.parameters import OptimizationParameters
+from promo_kedro.pipelines.optimization.rules import Retention
 
 
 def test_file_states_every_default(base_parameters):
-    assert base_parameters["optimization"] == OptimizationParameters().model_dump()
+    written = OptimizationParameters.model_validate(base_parameters["optimization"])
+    assert written == OptimizationParameters(rules={"retention": Retention()})
+    given, fields = base_parameters["optimization"], OptimizationParameters.model_fields
+    assert set(given) == set(fields)
+    assert set(given["solver"]) == set(fields["solver"].annotation.model_fields)
 
 
 @pytest.mark.parametrize(
@@ -15,7 +20,11 @@ def test_file_states_every_default(base_parameters):
     [
         {"modes": ["exact"]},
         {"relation": "guessed"},
-        {"retention_required": {"exact": {"Bakery": 30}}},
+        {"rules": {"retention": {"rule": "Retention", "at_least": 30}}},
+        {"rules": {"retention": {"rule": "Retenion"}}},
+        {"rules": {"one": {"rule": "NoOffer"}, "two": {"rule": "NoOffer"}}},
+        {"objective": "profit"},
+        {"rounding": {"step": 0}},
         {"offer_range": {"min_offers": 0}},
         {"solver": {"core_size": 0}},
     ],

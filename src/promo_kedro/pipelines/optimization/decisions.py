@@ -11,7 +11,6 @@ from pandas import DataFrame, Series
 
 from promo_kedro.errors import InputError
 from promo_kedro.pipelines.optimization.exclusion_list import reasons_of
-from promo_kedro.pipelines.optimization.parameters import OptimizationParameters
 from promo_kedro.pipelines.optimization.rules import (
     Exclusions,
     Rule,
@@ -270,10 +269,3 @@ def check_named(categories: list[str], aim: Aim) -> None:
     check_categories(list(aim.margin_share), categories, "optimization.margin_share")
     for name, rule in aim.rules.items():
         check_categories(rule.named_categories, categories, f"optimization.rules.{name}")
-
-
-def check_required(categories: list[str], parameters: OptimizationParameters) -> None:
-    """Refuse a required retention for a category that the data does not have."""
-    for mode, required in parameters.retention_required.model_dump().items():
-        where = f"optimization.retention_required.{mode}"
-        check_categories(list(required), categories, where)

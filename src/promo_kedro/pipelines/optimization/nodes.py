@@ -1,7 +1,6 @@
-"""§3.4: the range of offers, the decisions, the plan of each category, and its frontier."""
+"""§3.4: the range of offers, the decisions, the plans, what they change, and what is sent."""
 
 import logging
-from time import perf_counter
 from typing import Any, get_args
 
 from promo_kedro.pipelines.optimization.parameters import Mode, OptimizationParameters
@@ -10,6 +9,8 @@ from promo_kedro.types import DataFrame, Table
 logger = logging.getLogger(__name__)
 
 FRONTIER_MODES: tuple[Mode, ...] = ("linear", "exact")
+Plans = dict[str, list[Any]]
+"""Mode → the programs planned in it (``planning.Planned``)."""
 
 
 def find_offer_ranges(
@@ -31,12 +32,17 @@ def gather_decisions(
     elasticity_curves: DataFrame,
     consumer_cutoffs: DataFrame,
     offer_ranges: DataFrame,
+    items: Table,
+    consumers: Table,
+    offer_exclusions: Table | None,
     parameters: OptimizationParameters,
-) -> DataFrame:
-    """Bring together, per consumer-item, what decides its offer."""
-    from promo_kedro.pipelines.optimization.decisions import check_required, decisions_of
+) -> tuple[DataFrame, DataFrame]:
+    """Bring together, per consumer-item, what decides its offer; count those that are kept."""
+    from promo_kedro.pipelines.optimization.decisions import Aim, decisions_of
+    from promo_kedro.pipelines.optimization.offer_tables import kept_offers
 
-    check_required(sorted(offer_elasticities["category"].unique()), parameters)
+    aim = Aim(parameters.objective, parameters.margin_share, parameters.rules)
+    grouped_by = [column for column in aim.consumer_columns if column in consumers.columns]
     curves = elasticity_curves[elasticity_curves["relation"] == parameters.relation]
     cutoffs = consumer_cutoffs[consumer_cutoffs["split"] == "next"]
     decisions = decisions_of(
@@ -44,97 +50,124 @@ def gather_decisions(
         curves[["category", "slope", "status"]],
         cutoffs[["customer_id", "category", "cutoff"]],
         offer_ranges[["category", "offer_min", "offer_max"]],
+        items=items.select("item_id", "unit_cost").to_pandas(),
+        consumers=consumers.select("customer_id", *grouped_by).to_pandas(),
+        exclusions=None if offer_exclusions is None else offer_exclusions.to_pandas(),
+        aim=aim,
     )
-    kept = decisions.loc[~decisions["adjustable"], "kept"].value_counts().sort_index()
-    for reason, count in kept.items():
-        logger.warning(
-            "%d of %d consumer-items keep today's offer: %s", count, len(decisions), reason
-        )
-    return decisions
+    kept = kept_offers(decisions)
+    for reason, count in kept.groupby("reason")["n"].sum().items():
+        logger.warning("%d of %d offers cannot be changed: %s", count, len(decisions), reason)
+    return decisions, kept
 
 
-def choose_offers(
-    offer_decisions: DataFrame, calendar: DataFrame, parameters: OptimizationParameters
-) -> tuple[DataFrame, DataFrame]:
-    """Solve Eq. 13 as printed and its two expected-value forms, category by category."""
-    import pandas as pd
+def plan_offers(offer_decisions: DataFrame, parameters: OptimizationParameters) -> Plans:
+    """Solve Eq. 13 as printed and its two expected-value forms."""
+    from promo_kedro.pipelines.optimization.planning import plan_programs
 
+    return {mode: plan_programs(offer_decisions, mode, parameters) for mode in get_args(Mode)}
+
+
+def tabulate_plans(
+    plans: Plans, calendar: DataFrame, parameters: OptimizationParameters
+) -> tuple[DataFrame, DataFrame, DataFrame, DataFrame]:
+    """Write the plans down: offers, how each program ended, its rules, and their conflicts."""
     from promo_kedro.calendar import next_step_of
-    from promo_kedro.pipelines.optimization.offers import OFFER_COLUMNS, SUMMARY_COLUMNS
+    from promo_kedro.pipelines.optimization.offer_tables import offers_table
+    from promo_kedro.pipelines.optimization.rule_tables import (
+        conflicts_table,
+        finite_differences,
+        rules_table,
+    )
+    from promo_kedro.pipelines.optimization.stacking import stacked
+    from promo_kedro.pipelines.optimization.summary import summary_rows, warn_of_edges
 
-    offers, summary = [], []
-    for mode in get_args(Mode):
-        for _, decisions in offer_decisions.groupby("category", sort=True):
-            planned, row = _plan(decisions, mode, parameters)
-            offers.append(planned)
-            summary.append(row)
+    programs = [planned for mode in plans.values() for planned in mode]
+    kinds = {name: rule.rule for name, rule in parameters.rules.items()}
     step = next_step_of(calendar)
-    plans = pd.concat(offers, ignore_index=True)
-    plans = plans.assign(valid_from=step.start_date, valid_to=step.end_date)
-    optimization_summary = pd.DataFrame(summary)[SUMMARY_COLUMNS]
-    _log_plans(plans)
-    _warn_of_infeasible(optimization_summary)
-    return plans[OFFER_COLUMNS], optimization_summary
+    offers = stacked(offers_table(each) for each in programs)
+    offers["valid_from"], offers["valid_to"] = step.start_date, step.end_date
+    summary = stacked(summary_rows(each) for each in programs)
+    rules = stacked(
+        rules_table(each, finite_differences(each, parameters.solver), kinds) for each in programs
+    )
+    conflicts = stacked(conflicts_table(each) for each in programs)
+    _log_plans(offers)
+    _warn_of_infeasible(summary)
+    warn_of_edges(summary)
+    return offers, summary, rules, conflicts
+
+
+def explain_changes(plans: Plans, parameters: OptimizationParameters) -> DataFrame:
+    """Say for each consumer-item what the plan in use changes, and why."""
+    from promo_kedro.pipelines.optimization.changes import changes_table
+    from promo_kedro.pipelines.optimization.stacking import stacked
+
+    changes = stacked(changes_table(planned) for planned in plans[parameters.mode])
+    for reason, count in changes["reason"].value_counts().items():
+        logger.info("%d of %d offers %s", count, len(changes), reason)
+    return changes
+
+
+def compare_plans(plans: Plans, offer_decisions: DataFrame) -> tuple[DataFrame, DataFrame]:
+    """Put each plan beside the offers of today, and the three beside each other."""
+    from promo_kedro.pipelines.optimization.comparison import plan_comparison
+    from promo_kedro.pipelines.optimization.kpis import plan_kpis
+
+    programs = [planned for mode in plans.values() for planned in mode]
+    costs_known = bool(offer_decisions["cost_known"].all())
+    return plan_kpis(programs, costs_known=costs_known), plan_comparison(plans)
 
 
 def trace_frontiers(offer_decisions: DataFrame, parameters: OptimizationParameters) -> DataFrame:
-    """Trace what retention costs in each category, where probabilities are expectations."""
-    import pandas as pd
+    """Trace what retention costs in each category and over all, where it is expected."""
+    from promo_kedro.pipelines.optimization.retention_frontier import retention_frontiers
+    from promo_kedro.pipelines.optimization.stacking import stacked
 
-    from promo_kedro.pipelines.optimization.frontier import trace_frontier
-    from promo_kedro.pipelines.optimization.options import build_options
-
-    frontiers = [
-        trace_frontier(build_options(decisions, mode), parameters.frontier_points).assign(
-            mode=mode, category=category
-        )
-        for mode in FRONTIER_MODES
-        for category, decisions in offer_decisions.groupby("category", sort=True)
-    ]
-    columns = ["mode", "category", "retention_required", "revenue", "retention", "shadow_price"]
-    return pd.concat(frontiers, ignore_index=True)[columns]
+    return stacked(
+        retention_frontiers(offer_decisions, mode, parameters) for mode in FRONTIER_MODES
+    )
 
 
-def _plan(
-    decisions: DataFrame, mode: Mode, parameters: OptimizationParameters
-) -> tuple[DataFrame, dict[str, Any]]:
-    """Plan one category: the rows of ``optimal_offers`` and of ``optimization_summary``."""
-    from promo_kedro.pipelines.optimization.offers import offers_table, retention_today, summary_row
-    from promo_kedro.pipelines.optimization.options import build_options
-    from promo_kedro.pipelines.optimization.plan import solve
+def round_offers(
+    plans: Plans, calendar: DataFrame, parameters: OptimizationParameters
+) -> tuple[DataFrame, DataFrame]:
+    """Round the offers of the plan in use, and reckon what that costs."""
+    from promo_kedro.calendar import next_step_of
+    from promo_kedro.pipelines.optimization.rounding import send_offers
 
-    started = perf_counter()
-    requirements: dict[str, float] = getattr(parameters.retention_required, mode)
-    category = decisions["category"].iloc[0]
-    required = requirements.get(category, retention_today(decisions, mode))
-    plan = solve(build_options(decisions, mode), required, parameters.solver)
-    offers = offers_table(decisions, plan.choice, mode)
-    row = summary_row(decisions, offers, plan, required, mode)
-    return offers, row | {"seconds": perf_counter() - started}
+    step = next_step_of(calendar)
+    return send_offers(
+        plans[parameters.mode],
+        step.start_date,
+        step.end_date,
+        parameters.rounding.step,
+        parameters.solver,
+    )
 
 
 def _log_plans(offers: DataFrame) -> None:
     """Say in one line per mode what its plan expects of revenue and retention."""
     for mode, plan in offers.groupby("mode", sort=False):
         logger.info(
-            "Offers by %s: revenue %.2f today → %.2f, retention %.4f → %.4f, %d offers changed",
+            "Offers by %s: revenue %.2f today → %.2f, retention %.4f → %.4f",
             mode,
             plan["revenue_before"].sum(),
             plan["revenue_after"].sum(),
             plan["retained_before"].mean(),
             plan["retained_after"].mean(),
-            plan["change"].notna().sum(),
         )
 
 
 def _warn_of_infeasible(optimization_summary: DataFrame) -> None:
-    """Name, in one line per mode, the categories that cannot retain what they must."""
+    """Name, in one line per mode, the categories whose rules cannot be met."""
     infeasible = optimization_summary["status"].str.startswith("infeasible")
     for mode, rows in optimization_summary[infeasible].groupby("mode", sort=False):
-        attainable = zip(rows["category"], rows["retention_attainable"], strict=True)
-        named = "; ".join(f"{category} (at most {share:.6g})" for category, share in attainable)
+        lines = zip(rows["category"], rows["status"], strict=True)
+        named = "; ".join(f"{category} ({status})" for category, status in lines)
         logger.warning(
-            "Offers by %s stay as today where no plan reaches the retention required: %s",
+            "Offers by %s stay as today where no plan meets the rules: %s. "
+            "optimization_conflicts says what would help.",
             mode,
             named,
         )

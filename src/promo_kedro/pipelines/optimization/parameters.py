@@ -5,25 +5,13 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from promo_kedro.parameters import Parameters
+from promo_kedro.pipelines.optimization.knapsack.parameters import SolverParameters
+from promo_kedro.pipelines.optimization.rules import Rules
 
 Mode = Literal["paper", "linear", "exact"]
+Objective = Literal["revenue", "margin"]
+RetentionMeasure = Literal["default", "expected", "item_indicator", "consumer_indicator"]
 Share = Annotated[float, Field(ge=0, le=1)]
-
-
-class RetentionRequired(Parameters):
-    """The retention that a category's plan must reach (R_rc of Eq. 13), per mode.
-
-    A category that is not named must keep the retention of today's offers.
-
-    Attributes:
-        paper: category → share of consumer-items whose probability clears the cut-off.
-        linear: category → mean purchase probability.
-        exact: category → mean purchase probability.
-    """
-
-    paper: dict[str, Share] = {}
-    linear: dict[str, Share] = {}
-    exact: dict[str, Share] = {}
 
 
 class OfferRangeParameters(Parameters):
@@ -40,34 +28,46 @@ class OfferRangeParameters(Parameters):
     min_offers: int = Field(default=20, ge=1)
 
 
-class SolverParameters(Parameters):
-    """Where the program is solved whole and where its dual narrows it first.
+class RoundingParameters(Parameters):
+    """How offers are rounded before they are sent.
 
     Attributes:
-        whole_program_size: categories of at most so many consumer-items go whole to the solver.
-        core_size: consumer-items whose offers the integer program settles.
-        max_nodes: branches that the integer program may explore before it is cut short; a
-            count, not a time, so that a slower machine finds the same plan.
+        step: offers become multiples of it, percent.
     """
 
-    whole_program_size: int = Field(default=300, ge=0, le=20_000)
-    core_size: int = Field(default=15, ge=1, le=500)
-    max_nodes: int = Field(default=200, ge=1)
+    step: float = Field(default=1.0, gt=0, le=50)
 
 
 class OptimizationParameters(Parameters):
-    """What the offer program may choose from, and what it must keep.
+    """What the offer program may choose from, what it maximises and what it must keep.
 
     Attributes:
+        mode: the plan in use; the others stand beside it.
         relation: the offer–probability curve in use; the one the elasticities come from.
-        retention_required: R_rc of Eq. 13, per mode and category.
+        objective: what a plan maximises.
+        margin_share: category → margin as a share of the price, for items without a unit cost.
+        retention_measure: what counts as retained; by default the indicator of Eq. 13 in
+            ``paper`` and the expected share in the other modes.
+        rules: name → business rule.
         offer_range: how (o₁, o₂) is found.
         frontier_points: points of the revenue–retention frontier per category and mode.
         solver: sizes that decide the route.
+        rounding: of the offers that are sent.
     """
 
+    mode: Mode = "exact"
     relation: Literal["observed", "response"] = "response"
-    retention_required: RetentionRequired = RetentionRequired()
+    objective: Objective = "revenue"
+    margin_share: dict[str, Share] = {}
+    retention_measure: RetentionMeasure = "default"
+    rules: Rules = {}
     offer_range: OfferRangeParameters = OfferRangeParameters()
-    frontier_points: int = Field(default=20, ge=2, le=1_000)
+    frontier_points: int = Field(default=50, ge=2, le=1_000)
     solver: SolverParameters = SolverParameters()
+    rounding: RoundingParameters = RoundingParameters()
+
+    def measure_of(self, mode: Mode) -> str:
+        """Return how a mode measures retention."""
+        if self.retention_measure != "default":
+            return self.retention_measure
+        return "item_indicator" if mode == "paper" else "expected"

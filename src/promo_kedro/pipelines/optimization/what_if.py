@@ -251,10 +251,5 @@ def _stands(planned: Planned) -> bool:
     return not planned.set_aside and not joint_without_plan
 
 
-def _retention_row(planned: Planned, category: str | None) -> Row:
-    named = planned.standing.cells["category"].isin(_named(planned, category))
-    return retention_row(planned.standing, np.asarray(named))
-
-
 def _named(planned: Planned, category: str | None) -> list[str]:
     return planned.standing.categories if category is None else [category]

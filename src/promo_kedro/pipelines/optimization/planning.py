@@ -1,0 +1,257 @@
+"""From consumer-items and rules to programs and their plans.
+
+Rules that bind category by category make one program per category. One rule over all of them
+makes one program of all. A category whose own rules no plan can meet keeps the offers of today,
+and does not stand in the way of the others.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from pandas import DataFrame
+
+from promo_kedro.errors import InputError
+from promo_kedro.pipelines.optimization.knapsack.measures import MEASURES, Measure
+from promo_kedro.pipelines.optimization.knapsack.offers import OfferColumns, OfferOptions
+from promo_kedro.pipelines.optimization.knapsack.options import ConsumerRule
+from promo_kedro.pipelines.optimization.knapsack.priorities import Outcome, solve_by_priority
+from promo_kedro.pipelines.optimization.knapsack.program import Program, Row
+from promo_kedro.pipelines.optimization.parameters import Mode, OptimizationParameters
+from promo_kedro.pipelines.optimization.rules import (
+    MaxOffersPerConsumer,
+    Retention,
+    Rule,
+    Standing,
+    cap_of,
+    steps_of,
+)
+from promo_kedro.pipelines.optimization.rules.permitted import TODAY, permit
+from promo_kedro.types import Array
+
+ALL = "All"
+SET_ASIDE = "its category's rules cannot be met"
+
+OBJECTIVES = {
+    "revenue": {"sales": 1.0, "spend": -1.0},
+    "margin": {"sales": 1.0, "spend": -1.0, "cost": -1.0},
+}
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One program and how it ended.
+
+    Attributes:
+        mode: how an offer moves the probability, and what a probability is worth.
+        name: ``All``, or the category.
+        decisions: ``offer_decisions`` of its units, in the order of the options.
+        options: what they may choose from.
+        program: objective and rows.
+        standing: where the units stand before the plan.
+        outcome: the plan, and what was given up for it.
+        offer: offer percent of each unit, (units,); today's where there is no plan.
+        set_aside: category → why its own rules could not be met, so that it keeps today's offers.
+    """
+
+    mode: Mode
+    name: str
+    decisions: DataFrame
+    options: OfferOptions
+    program: Program
+    standing: Standing
+    outcome: Outcome
+    offer: Array
+    set_aside: dict[str, Outcome] = field(default_factory=dict)
+
+
+def plan_programs(
+    decisions: DataFrame,
+    mode: Mode,
+    parameters: OptimizationParameters,
+    *,
+    start: dict[str, Array] | None = None,
+) -> list[Planned]:
+    """Solve every program of one mode.
+
+    Args:
+        decisions: ``offer_decisions``.
+        mode: how an offer moves the probability, and what a probability is worth.
+        parameters: objective, rules, sizes.
+        start: name of a program → prices of its rows to start from, such as an earlier plan's.
+    """
+    known = start or {}
+    return [
+        plan_program(name, units, mode, parameters, start=known.get(name))
+        for name, units in programs_of(decisions, parameters.rules)
+    ]
+
+
+def programs_of(decisions: DataFrame, rules: Mapping[str, Rule]) -> list[tuple[str, DataFrame]]:
+    """Return name and units of each program."""
+    if any(rule.spans_categories for rule in rules.values()):
+        return [(ALL, decisions)]
+    return list(decisions.groupby("category", sort=True))
+
+
+def plan_program(
+    name: str,
+    units: DataFrame,
+    mode: Mode,
+    parameters: OptimizationParameters,
+    *,
+    start: Array | None = None,
+) -> Planned:
+    """Solve one program; where categories of it cannot meet their own rules, without them."""
+    planned = _planned(name, units, mode, parameters, start=start)
+    if planned.outcome.plan.choice is not None or name != ALL:
+        return planned
+    aside = {
+        category: alone.outcome
+        for category, alone in _alone(units, mode, parameters).items()
+        if alone.outcome.plan.choice is None
+    }
+    if not aside:
+        return planned
+    stays = units["category"].isin(aside)
+    kept = units["kept"].mask(stays & units["adjustable"], SET_ASIDE)
+    staying = permit(units, units["permitted"].mask(stays, TODAY), kept)
+    left = _planned(name, staying, mode, parameters, without=frozenset(aside))
+    return replace(left, set_aside=aside)
+
+
+def build_program(
+    units: DataFrame,
+    mode: Mode,
+    parameters: OptimizationParameters,
+    rules: Mapping[str, Rule],
+    without: frozenset[str] = frozenset(),
+) -> tuple[DataFrame, OfferOptions, Program, Standing]:
+    """State a program.
+
+    Args:
+        units: ``offer_decisions`` of its units.
+        mode: how an offer moves the probability, and what a probability is worth.
+        parameters: objective and measure of retention.
+        rules: name → rule.
+        without: categories whose own rows are left out.
+
+    Returns:
+        The units in the order of the options, the options, the program, and where it stands.
+    """
+    units, consumer_rule = _coupled(units, mode, parameters, rules)
+    cells, cell = _cells(units, rules)
+    options = OfferOptions(
+        columns=_columns(units, cell),
+        mode=mode,
+        steps=steps_of(rules),
+        indicator_retention=parameters.measure_of(mode) != "expected",
+        consumer_rule=consumer_rule,
+        cells=len(cells),
+        threads=parameters.solver.threads,
+    )
+    standing = _standing(cells, options, mode, parameters)
+    rows = [
+        row
+        for name, rule in rules.items()
+        for row in rule.rows(name, standing)
+        if not _of_categories(row, cells, without)
+    ]
+    return units, options, Program(options, standing.objective, tuple(rows)), standing
+
+
+def _planned(
+    name: str,
+    units: DataFrame,
+    mode: Mode,
+    parameters: OptimizationParameters,
+    *,
+    start: Array | None = None,
+    without: frozenset[str] = frozenset(),
+) -> Planned:
+    rules = parameters.rules
+    units, options, program, standing = build_program(units, mode, parameters, rules, without)
+    outcome = solve_by_priority(program, parameters.solver, start=start)
+    soft_cap = [n for n, r in rules.items() if isinstance(r, MaxOffersPerConsumer) and not r.hard]
+    if outcome.plan.choice is None and soft_cap:
+        rest = {n: rule for n, rule in rules.items() if n not in soft_cap}
+        units, options, program, standing = build_program(units, mode, parameters, rest, without)
+        outcome = solve_by_priority(program, parameters.solver)
+        given_up = f"{', '.join(soft_cap)} given up: the hard rules cannot be met with it"
+        outcome = replace(outcome, message="; ".join(filter(None, [outcome.message, given_up])))
+    choice = outcome.plan.choice
+    offer = units["offer_today"].to_numpy() if choice is None else options.offers(choice)
+    return Planned(mode, name, units, options, program, standing, outcome, offer)
+
+
+def _alone(units: DataFrame, mode: Mode, parameters: OptimizationParameters) -> dict[str, Planned]:
+    """Plan each category by its own rules alone."""
+    own = {name: rule for name, rule in parameters.rules.items() if not rule.spans_categories}
+    by_category = parameters.model_copy(update={"rules": own})
+    return {
+        str(category): _planned(str(category), of_category, mode, by_category)
+        for category, of_category in units.groupby("category", sort=True)
+    }
+
+
+def _coupled(
+    units: DataFrame, mode: Mode, parameters: OptimizationParameters, rules: Mapping[str, Rule]
+) -> tuple[DataFrame, ConsumerRule | None]:
+    """Return the units in the order of their consumers, and what couples them."""
+    cap = cap_of(rules)
+    counted = parameters.measure_of(mode) == "consumer_indicator"
+    if not cap and not counted:
+        return units, None
+    required = [rule for rule in rules.values() if counted and isinstance(rule, Retention)]
+    spanning = {rule.spans_categories for rule in [*required, *([cap] if cap else [])]}
+    if len(spanning) > 1:
+        raise InputError(
+            "optimization.rules count a consumer's offers over all categories and its retention "
+            "by category, or the other way round: give both rules the same scope."
+        )
+    by = ["customer_id"] if True in spanning else ["category", "customer_id"]
+    rest = [name for name in ("customer_id", "category", "item_id") if name not in by]
+    ordered = units.sort_values([*by, *rest], ignore_index=True)
+    consumer = ordered.groupby(by, sort=False).ngroup().to_numpy()
+    return ordered, ConsumerRule(consumer, cap.at_most if cap else None, any_retained=counted)
+
+
+def _cells(units: DataFrame, rules: Mapping[str, Rule]) -> tuple[DataFrame, Array]:
+    """Return the cells, and the cell of each unit."""
+    columns = {column for rule in rules.values() for column in rule.consumer_columns}
+    keys = ["category", *sorted(columns)]
+    groups = units.groupby(keys, sort=True, dropna=False)
+    cells = groups.size().rename("units").reset_index()
+    return cells, groups.ngroup().to_numpy(dtype="int32")
+
+
+def _columns(units: DataFrame, cell: Array) -> OfferColumns:
+    names = [name for name in OfferColumns.__dataclass_fields__ if name != "cell"]
+    return OfferColumns(**{name: units[name].to_numpy() for name in names}, cell=cell)
+
+
+def _standing(
+    cells: DataFrame, options: OfferOptions, mode: Mode, parameters: OptimizationParameters
+) -> Standing:
+    count = len(options)
+    rule = options.consumer_rule
+    retainable = cells["units"].to_numpy()
+    if rule is not None and rule.any_retained:
+        first = np.flatnonzero(np.diff(rule.consumer, prepend=-1))
+        retainable = np.bincount(options.cell[first], minlength=len(cells))
+    objective = np.zeros((len(cells), MEASURES))
+    for measure, weight in OBJECTIVES[parameters.objective].items():
+        objective[:, Measure[measure.upper()]] = weight
+    return Standing(
+        cells=cells.assign(retainable=retainable),
+        today=options.totals(np.zeros(count, dtype="int8")),
+        without_offers=options.totals(np.ones(count, dtype="int8")),
+        objective=objective,
+        retention_as_set=parameters.measure_of(mode) == parameters.measure_of(parameters.mode),
+    )
+
+
+def _of_categories(row: Row, cells: DataFrame, categories: frozenset[str]) -> bool:
+    """Return whether a row is about nothing but these categories."""
+    about = set(cells.loc[np.any(row.coefficients != 0, axis=1), "category"])
+    return bool(about) and about <= categories
