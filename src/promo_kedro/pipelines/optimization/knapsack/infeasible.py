@@ -25,6 +25,7 @@ HAIR = 1e-9
 """Share of what a row can range over that counts as nothing."""
 
 ROOM = (HAIR, 1e-6, 1e-5, 1e-4, 1e-3)
+ROOM_TO_ROUND = 1e-5
 OUTWEIGH = 1e4
 
 
@@ -41,9 +42,10 @@ def explain_infeasible(program: Program, parameters: SolverParameters) -> DataFr
         One line per row, figures as shown to people: rule, row, sense, required,
         attainable_alone (the most a plan could reach, or the least of an "at most" row),
         attainable_with_others (the same with every other row kept), smallest_relaxation (of
-        this row alone, such that a plan was found), unit, in_conflict (whether it is of a set of
-        rows that contradict each other, though any but one of them can be kept). The second
-        and third are empty where the other rows already contradict each other.
+        this row alone that makes the program feasible), unit, in_conflict (whether it is of a
+        set of rows that contradict each other, though all but any one of them can be kept). The
+        second and third are empty where the other rows already contradict each other. Of a
+        program too large to be solved whole, these are figures of the linear program.
     """
     sizes = row_sizes(program)
     alone = np.array([attainable(program, row.coefficients) for row in program.rows])
@@ -203,16 +205,19 @@ def _relaxation(
         index: the row.
         reach: the most that the row can reach, the others kept.
         size: what the row can range over.
-        parameters: of the solver, which must find the plan: where a whole option more or less
-            makes the difference, that takes more room.
+        parameters: of the solver.
 
     Returns:
-        In the row's own unit; NaN where no plan was found with any room tried.
+        In the row's own unit. For a small program a plan was found with it, NaN where none was
+        with any room tried; for a large one a mix of plans was, with room of a hundred-thousandth
+        of the row's range for rounding it.
     """
     row = program.rows[index]
     if row.least - reach <= HAIR * max(size, abs(row.least)):
         return 0.0
-    for room in ROOM if _is_small(program, parameters) else ROOM[1:]:
+    if not _is_small(program, parameters):
+        return row.least - reach + ROOM_TO_ROUND * size
+    for room in ROOM:
         promised = row.least - reach + room * size
         eased = replace(row, least=row.least - promised)
         rows = (*program.rows[:index], eased, *program.rows[index + 1 :])

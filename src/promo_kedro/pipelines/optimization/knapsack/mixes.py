@@ -71,7 +71,7 @@ def _mixed(program: Program, plans: Array) -> tuple[float, Array, Array]:
     missed = np.flatnonzero(np.isfinite(program.penalties))
     relief = np.zeros((rows, missed.size))
     relief[missed, np.arange(missed.size)] = 1
-    kept = np.hstack([(activity.reshape(-1, rows) / sizes).T, relief])
+    kept = np.hstack([(activity.reshape(value.size, rows) / sizes).T, relief])
     whole = np.zeros((blocks, kept.shape[1]))
     whole[:, : value.size] = np.tile(np.eye(blocks), len(plans))
     cost = np.concatenate([-value.ravel(), (program.penalties * sizes)[missed]]) / money
