@@ -100,17 +100,20 @@ def main() -> None:
 
 def run_ours(asked: argparse.Namespace, instance: str, size: int) -> dict[str, Any]:
     """Measure ours on one program, and print it."""
-    whats = {"frontier": "frontier", **dict.fromkeys(PRINTED, "printed")}
+    what, of = {
+        "frontier": ("frontier", "one_row"),
+        **dict.fromkeys(PRINTED, 2 * ("printed",)),
+    }.get(instance, ("solve", instance))
     task = {
-        "what": whats.get(instance, "solve"),
-        "instance": instance if instance in INSTANCES else "one_row",
+        "what": what,
+        "instance": of,
         "way": instance,
         **_common(asked, size),
         "profile": asked.profile,
     }
     folder = asked.output / "logs" / f"{instance}-{size}".replace(", ", "-")
     found = measured(task, folder, Limits(asked.seconds, float("inf"), asked.threads))
-    found["instance"] = instance
+    found |= {"instance": instance, "drawn_as": of}
     said = found["outcome"]
     if said == "ok":
         said = f"{found['seconds']:.3f} s, gap {found.get('gap', float('nan')):.1e}"

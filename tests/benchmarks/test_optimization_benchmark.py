@@ -217,6 +217,24 @@ def test_who_ran_out_on_fewer_is_not_tried_on_more(tmp_path, monkeypatch, capsys
     assert OUT_OF_TIME in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("instance", "what", "of"),
+    [
+        ("ties", "solve", "ties"),
+        ("frontier", "frontier", "one_row"),
+        ("printed, numpy", "printed", "printed"),
+    ],
+)
+def test_each_program_is_measured_on_its_own_instance(instance, what, of, tmp_path, monkeypatch):
+    monkeypatch.setattr(optimization, "measured", lambda asked, *_: {**asked, "outcome": "no"})
+    asked = argparse.Namespace(
+        repeats=1, threads=1, seed=1, output=tmp_path, seconds=1, profile=False
+    )
+    found = optimization.run_ours(asked, instance, 10)
+    assert (found["what"], found["instance"]) == (what, instance)
+    assert found["drawn_as"] == of
+
+
 @pytest.fixture
 def ours() -> pd.DataFrame:
     rows = [
