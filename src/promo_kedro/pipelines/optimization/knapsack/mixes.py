@@ -78,7 +78,7 @@ def _mixed(program: Program, plans: Array) -> tuple[float, Array, Array]:
     solved = linprog(cost, -kept, -program.least / sizes, whole, np.ones(blocks), method="highs")
     prices = np.clip(-solved.ineqlin.marginals * money / sizes, 0, program.penalties)
     shares = solved.x[: value.size]
-    slack = shares @ activity.reshape(-1, rows) - program.least
+    slack = shares @ activity.reshape(value.size, rows) - program.least
     penalty = program.penalties[missed] @ np.maximum(-slack[missed], 0.0)
     return float(shares @ value.ravel() - penalty), prices, slack
 
