@@ -39,6 +39,7 @@ def make_decisions(n=60, seed=4):
             "cutoff": rng.uniform(0.05, 0.4, n),
             "offer_min": 4.0,
             "offer_max": 60.0,
+            "cost_known": False,
             "excluded": "",
             "permitted": np.int8(4),
             "adjustable": True,
@@ -215,6 +216,19 @@ def test_a_kind_in_small_letters_makes_a_new_rule_or_means_the_one_there_is():
 def test_what_the_parameters_file_may_not_hold_is_refused_here_too(changes, error, said):
     with pytest.raises(error, match=said):
         with_changes(AS_SET, changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"objective": "margin"}, "unit_cost"),
+        ({"margin_floor": 0.1}, "unit_cost"),
+        ({"fair": {"rule": "Fairness", "by": "age", "at_most": 0.1}}, "groups age"),
+    ],
+)
+def test_what_the_decisions_do_not_know_is_refused(planner, changes, said):
+    with pytest.raises(InputError, match=said):
+        planner.plan(**changes)
 
 
 def test_a_category_that_does_not_exist_is_refused(planner):

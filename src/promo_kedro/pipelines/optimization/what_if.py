@@ -21,15 +21,15 @@ import numpy as np
 from pandas import DataFrame
 
 from promo_kedro.errors import InputError
+from promo_kedro.pipelines.optimization.decisions import Aim, check_costs, check_named
 from promo_kedro.pipelines.optimization.knapsack.priorities import solve_by_priority
-from promo_kedro.pipelines.optimization.knapsack.program import Row
 from promo_kedro.pipelines.optimization.kpis import plan_kpis
 from promo_kedro.pipelines.optimization.offer_tables import offers_table
 from promo_kedro.pipelines.optimization.parameters import OptimizationParameters
 from promo_kedro.pipelines.optimization.planning import ALL, Planned, plan_programs
 from promo_kedro.pipelines.optimization.retention_frontier import retention_row, traced
 from promo_kedro.pipelines.optimization.rule_tables import conflicts_table, rules_table
-from promo_kedro.pipelines.optimization.rules import Rule, cap_of, check_categories, narrowed
+from promo_kedro.pipelines.optimization.rules import Rule, cap_of, narrowed
 from promo_kedro.pipelines.optimization.rules.base import OptionRule
 from promo_kedro.pipelines.optimization.stacking import stacked
 from promo_kedro.pipelines.optimization.totals import asks_for_retention, concerns, prices_by_row
@@ -74,9 +74,7 @@ class WhatIf:
             pydantic.ValidationError: a value that ``parameters.yml`` may not hold, either.
         """
         parameters = with_changes(self.parameters, changes)
-        categories = sorted(self._decisions["category"].unique())
-        for name, rule in parameters.rules.items():
-            check_categories(rule.named_categories, categories, f"the rule {name}")
+        self._check(parameters)
         structure = _structure(parameters)
         plans = [_planned_again(each, parameters) for each in self._built.pop(structure, [])]
         if not plans or not all(map(_stands, plans)):
@@ -91,6 +89,18 @@ class WhatIf:
     def frontier(self, category: str | None = None, **changes: Any) -> DataFrame:
         """Return the frontier of a category, see ``WhatIfPlan.frontier``."""
         return self.plan(**changes).frontier(category)
+
+    def _check(self, parameters: OptimizationParameters) -> None:
+        """Refuse what the decisions do not know: categories, costs, groups of consumers."""
+        aim = Aim(parameters.objective, parameters.margin_share, parameters.rules)
+        check_named(sorted(self._decisions["category"].unique()), aim)
+        check_costs(self._decisions, aim)
+        unknown = sorted(set(aim.consumer_columns) - set(self._decisions))
+        if unknown:
+            raise InputError(
+                f"offer_decisions does not know the groups {', '.join(unknown)}: set the rule in "
+                "parameters.yml and run the pipeline again."
+            )
 
     def _decisions_for(self, parameters: OptimizationParameters) -> DataFrame:
         """Return the decisions with the options that the rules leave."""
@@ -114,9 +124,8 @@ class WhatIfPlan:
     @cached_property
     def kpis(self) -> DataFrame:
         """Return ``plan_kpis``: today's offers and the plan, overall and per category."""
-        costs_known = any((each.decisions["cost"] != 0).any() for each in self.plans)
-        known = costs_known or bool(self.parameters.margin_share)
-        return plan_kpis(list(self.plans), costs_known=known)
+        costs_known = all(each.decisions["cost_known"].all() for each in self.plans)
+        return plan_kpis(list(self.plans), costs_known=costs_known)
 
     @cached_property
     def rules(self) -> DataFrame:
@@ -194,10 +203,9 @@ class WhatIfPlan:
             for row in planned.program.rows
             if not (asks_for_retention(row) and concerns(planned, row) == _named(planned, category))
         ]
-        rows = (_retention_row(planned, category), *others)
-        program = replace(planned.program, rows=rows)
-        count = points or self.parameters.frontier_points
-        return traced(program, self.parameters, count)
+        where = planned.standing.cells["category"].isin(_named(planned, category)).to_numpy()
+        program = replace(planned.program, rows=(retention_row(planned.standing, where), *others))
+        return traced(program, self.parameters, points or self.parameters.frontier_points)
 
     def _program_of(self, category: str | None) -> Planned:
         if category is None and len(self.plans) == 1:

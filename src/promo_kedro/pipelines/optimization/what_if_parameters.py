@@ -8,7 +8,7 @@ from promo_kedro.parameters import no_such_name
 from promo_kedro.pipelines.optimization.parameters import OptimizationParameters
 from promo_kedro.pipelines.optimization.rules import KINDS, Rule
 
-UPSTREAM = ("relation", "offer_range")
+UPSTREAM = ("relation", "offer_range", "margin_share")
 LEVELS = ("at_least", "at_most")
 
 
