@@ -6,9 +6,9 @@ point costs one pass, and stands exactly where its choices lie; between two corn
 runs above their chord, by no more than a point apart. The prices that space the points about
 evenly are sought on a sample of the units.
 
-Where other rows bind too, every point is a program of its own, started from the prices of its
-neighbour. Each bounds all points by a line, and the frontier is the lowest of the lines:
-concave and falling by construction.
+Where other rows bind too, every point is a program of its own, a mix of plans that begins with
+those of its neighbour. Its prices bound all points by a line, and the frontier is the lowest of
+the lines: concave and falling by construction.
 """
 
 from dataclasses import dataclass, replace
@@ -16,6 +16,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from pandas import DataFrame
 
+from promo_kedro.pipelines.optimization.knapsack.infeasible import (
+    attainable,
+    joint_mix,
+    row_sizes,
+)
+from promo_kedro.pipelines.optimization.knapsack.mixes import MET, best_mix
 from promo_kedro.pipelines.optimization.knapsack.parameters import SolverParameters
 from promo_kedro.pipelines.optimization.knapsack.program import Plan, Program, Row
 from promo_kedro.pipelines.optimization.knapsack.route import shortfall, solve
@@ -54,7 +60,7 @@ def trace_frontier(
     alone = replace(program, rows=(program.rows[row],))
     corners = _corners(alone, points, parameters)
     if not _all_kept(_without(program, row), corners):
-        corners = _solved_points(program, row, points, parameters, start)
+        corners = _solved_points(program, row, points)
     return _shown(program.rows[row], corners)
 
 
@@ -187,21 +193,25 @@ def _all_kept(program: Program, corners: list[Corner]) -> bool:
     return not any(shortfall(program, totals).any() for totals in found)
 
 
-def _solved_points(
-    program: Program, row: int, points: int, parameters: SolverParameters, start: Array | None
-) -> list[Corner]:
+def _solved_points(program: Program, row: int, points: int) -> list[Corner]:
     """Return points of the frontier next to other rows, rising, evenly spaced; none if none."""
     coefficients = program.rows[row].coefficients
     others = _without(program, row)
-    free = solve(others, parameters, start=None if start is None else np.delete(start, row))
-    most = solve(replace(others, objective=coefficients), parameters)
-    if free.choice is None or most.choice is None:
+    size, *sizes = row_sizes(replace(program, rows=(program.rows[row], *others.rows)))
+    kept = joint_mix(others, np.array(sizes))
+    if max(-kept.bound, -kept.value) > MET:
         return []
-    ignoring = float((coefficients * free.totals).sum())
-    wanted = np.unique(np.linspace(ignoring, max(most.value, ignoring), points))
-    found = [np.insert(free.prices, row, 0.0)]
+    worth = attainable(program, program.objective) + attainable(program, -program.objective)
+    idle = replace(program.rows[row], least=0.0, penalty=0.0)
+    ignored = replace(program, rows=(*program.rows[:row], idle, *program.rows[row + 1 :]))
+    most = best_mix(replace(others, objective=coefficients), size, kept.plans)
+    free = best_mix(ignored, worth, most.plans)
+    wanted = np.unique(np.linspace(free.slack[row], max(most.value, free.slack[row]), points))
+    wanted[-1] -= MET * size
+    found, plans = [free.prices], free.plans
     for least in wanted:
-        found.append(solve(_required(program, row, least), parameters, start=found[-1]).prices)
+        mix = best_mix(_required(program, row, float(least)), worth, plans)
+        found, plans = [*found, mix.prices], mix.plans
     return _envelope(program, row, wanted, np.array(found))
 
 

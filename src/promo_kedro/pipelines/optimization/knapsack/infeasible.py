@@ -121,7 +121,7 @@ def _elastic(program: Program, elastic: set[int], sizes: Array) -> Program:
     return replace(program, rows=rows)
 
 
-def _joint_mix(program: Program, sizes: Array) -> Mix:
+def joint_mix(program: Program, sizes: Array) -> Mix:
     """Return the mix of plans that misses all rows least in total: phase one."""
     bare = replace(program, objective=0.0 * program.objective)
     return best_mix(_elastic(bare, set(range(len(sizes))), sizes), 1.0)
@@ -164,7 +164,7 @@ def _contradiction(
         return set()
     indices = np.array(sorted(among))
     part = only(program, among)
-    mix = _joint_mix(part, sizes[indices])
+    mix = joint_mix(part, sizes[indices])
     if mix.bound < -HAIR:
         return set(indices[mix.prices * sizes[indices] > HAIR].tolist())
     if not _is_small(part, parameters):
@@ -185,7 +185,7 @@ def _most_with_others(
     if _is_small(program, parameters):
         plan = solve(alone, parameters)
         return None if plan.choice is None else plan.value
-    kept = _joint_mix(alone, sizes[others])
+    kept = joint_mix(alone, sizes[others])
     if kept.bound < -HAIR or kept.value < -MET:
         return None
     eased = tuple(
@@ -229,7 +229,7 @@ def _relaxation(
 def _log_joint_relaxation(program: Program, sizes: Array) -> None:
     """Log the smallest relaxation of all rows together, in total share of their ranges."""
     firm = firm_rows(program)
-    short = np.maximum(-_joint_mix(only(program, firm), sizes[firm]).slack, 0.0)
+    short = np.maximum(-joint_mix(only(program, firm), sizes[firm]).slack, 0.0)
     eased = [
         f"{program.rows[index].name} by {missing * program.rows[index].scale:,.6g} "
         f"{program.rows[index].unit}"
