@@ -39,7 +39,6 @@ def trace_frontier(
     row: int,
     points: int,
     parameters: SolverParameters,
-    start: Array | None = None,
 ) -> DataFrame:
     """Return points from the activity of the plan that ignores a row to the largest attainable.
 
@@ -48,7 +47,6 @@ def trace_frontier(
         row: the row whose bound varies.
         points: at most so many; fewer where fewer corners are found.
         parameters: of the solver.
-        start: prices of an earlier solve, (rows,).
 
     Returns:
         retention_required (the row's bound as shown to people), revenue (the objective of the
