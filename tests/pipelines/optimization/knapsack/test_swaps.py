@@ -15,7 +15,7 @@ def test_a_plan_is_never_made_worse_and_comes_near_the_best(seed):
     options = program.options
     most = options.choose(program.coefficients[0])
 
-    choice = swapped(program, most.option, most.totals, np.arange(5), np.ones(1))
+    choice = swapped(program, most.option, most.totals, np.arange(5), np.full(1, 100.0))
 
     totals = options.totals(choice)
     best = best_of_all_plans(program)

@@ -28,6 +28,8 @@ from promo_kedro.types import Array
 RUNAWAY = 1e6
 SUSPECT = 1e3
 EXPECTED = 0.1
+SETTLED = 1e-3
+EXACT = 1e-13
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,11 @@ def _refined(
         prices, expected = minimised(around.dual, best.prices, box, best.unit)
         drop = best.bound - expected
         if drop <= EXPECTED * parameters.gap * abs(best.bound) or passes >= parameters.passes:
-            return replace(around.ahead(best, prices), passes=passes)
+            ahead = replace(around.ahead(best, prices), passes=passes)
+            share = SETTLED * parameters.core_size / len(program.options)
+            stays = drop <= EXACT * abs(best.bound) or passes >= parameters.passes
+            if stays or _left_over(program, ahead) <= share:
+                return ahead
         tried, passes = priced(program, prices, best.unit), passes + 1
         if most.size == 1:
             low, high = _narrowed(low, high, tried)
@@ -145,6 +151,16 @@ def _refined(
             worst = _worst(program) if np.isnan(worst) else worst
             if tried.bound < worst:
                 return replace(best, passes=passes)
+
+
+def _left_over(program: Program, ahead: Prices) -> float:
+    """Return what rows lack, or have too much of at a price, beside all that is earned there."""
+    prices = ahead.prices if ahead.ahead is None else ahead.ahead
+    can_fall, can_rise = prices > 0, prices < program.penalties
+    wrong = np.where(can_fall, np.maximum(ahead.slope, 0), 0)
+    wrong += np.where(can_rise, np.maximum(-ahead.slope, 0), 0)
+    earned = np.abs(program.weights(prices) * ahead.choices.totals).sum()
+    return float((wrong * ahead.unit).max() / earned) if earned > 0 else 0.0
 
 
 def _narrowed(low: Array, high: Array, tried: Prices) -> tuple[Array, Array]:

@@ -208,6 +208,9 @@ def _by_prices(
     search.consider(found.choices.option, found.choices.totals)
     settled = _with_core(search, parameters, found)
     if settled is not None:
+        choices, units = settled.choices, settled.core.open
+        core = Core(search.program, choices.option, units, totals=choices.totals)
+        settled = replace(settled, core=core)  # all options, and no ceilings on prices
         _make_whole(search, parameters, settled, INTEGER_CORE)
     return "dual, CVXPY + HiGHS on the core"
 
@@ -230,8 +233,7 @@ def _with_core(search: Search, parameters: SolverParameters, found: Prices) -> S
             break
         latest = priced(search.program, solution.prices, found.unit, regret=False)
         search.certify(latest.bound, latest.prices)
-        exact = Core(search.program, choices.option, core.open, totals=choices.totals)
-        settled = Settled(exact, solution, choices, found.unit)
+        settled = Settled(core, solution, choices, found.unit)
         if latest.bound - solution.value <= AGREED * abs(latest.bound):
             break
         changed = np.flatnonzero(latest.choices.option != choices.option)
