@@ -5,7 +5,7 @@ only row, it does, or nothing does: an option that clears is worth more than one
 Otherwise a small program goes whole to the statement in CVXPY. For a large one the dual settles
 all but a core of units, the statement settles the core, and a pass over all units bounds what
 any plan could earn; units that would choose otherwise at the core's prices join it, until the
-two agree. Rounding, or an integer search over the few units nearest to a change, makes the plan
+two agree. Swaps, or an integer search over the few units nearest to a change, make the plan
 whole. What comes back keeps every row, or says that no plan was found, and why.
 """
 
@@ -296,7 +296,16 @@ def _consider_swapped(search: Search, settled: Settled) -> None:
     units = np.union1d(_thinned(split, SWAPPED), _thinned(near, SWAPPED))
     price = np.maximum(solution.prices, 1e-3 * settled.unit)
     price = np.minimum(price, program.penalties / SHORT)
-    search.consider(swapped(program, choice, program.options.totals(choice), units, price))
+    search.consider(swapped(program, choice, _totals(settled, program, choice), units, price))
+
+
+def _totals(settled: Settled, program: Program, choice: Array) -> Array:
+    """Return the totals of a plan that differs from the settled one in the core only."""
+    here = program.options.take(settled.core.open)
+    before, after = (
+        here.totals(plan[settled.core.open]) for plan in (settled.choices.option, choice)
+    )
+    return settled.choices.totals - before + after
 
 
 def _dealt(settled: Settled) -> Array:
