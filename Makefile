@@ -1,7 +1,7 @@
 # make run    environment, simulated retailer if there is no data, then the whole pipeline
 # make test   environment, then every test
 # make bench  the purchase model against others; BENCH="--seeds 1 --windows 1" for less of it
-#             (the brand experiment has its own: .venv/bin/python benchmarks/brands.py --help)
+#             (two more: .venv/bin/python benchmarks/brands.py --help, and optimization.py)
 #
 # RAW_DIR=folder    read your own tables      DATA_DIR=folder   write results elsewhere
 # ENV=tiny          another configuration     PYTHON=python3.12 another interpreter
@@ -31,7 +31,8 @@ endif
 	@echo "Running the six pipelines on $(RAW_DIR)."
 	$(KEDRO) run $(PARAMS)
 	@echo
-	@echo "Offers          $(DATA_DIR)/07_model_output/optimal_offers.parquet"
+	@echo "Offers to send  $(DATA_DIR)/07_model_output/offers_to_send.csv"
+	@echo "Their plan      $(DATA_DIR)/07_model_output/optimal_offers.parquet"
 	@echo "Results table   $(DATA_DIR)/08_reporting/model_results.csv"
 	@echo "Plots           $(DATA_DIR)/08_reporting/*_plot.png"
 	@echo "Report          $(DATA_DIR)/08_reporting/report.html"
