@@ -131,7 +131,7 @@ def test_every_unit_takes_its_best_option(menu, mode, indicator, kind):
         np.testing.assert_allclose(options.totals(chosen.option), totals, rtol=1e-10, atol=1e-10)
         np.testing.assert_allclose(chosen.score, scores[unit, best].sum(), rtol=1e-10, atol=1e-9)
     others = np.where(allowed, scores, -np.inf)
-    others[unit, chosen.option] = -np.inf
+    others[np.abs(offer - offer[unit, chosen.option][:, None]) < 1e-9] = -np.inf
     regret = np.maximum(scores[unit, chosen.option] - others.max(axis=1), 0)
     np.testing.assert_allclose(chosen.regret, regret, rtol=1e-5, atol=1e-6)
     values = options.values(chosen.option, weights)
@@ -307,3 +307,24 @@ def test_same_scores_go_to_more_retention_and_then_the_lower_offer():
     options = OfferOptions(columns, "exact", PAPER, indicator_retention=False, cells=CELLS)
     offers = options.offers(options.choose(some_weights(0, "revenue")).option)
     np.testing.assert_allclose(offers, [29, 0, 0])
+
+
+@pytest.mark.parametrize("mode", ["exact", "linear"])
+def test_an_offer_that_is_open_twice_is_one_option(mode):
+    columns = some_columns(
+        4, permitted=4, price=3.0, probability=0.3, slope=0.05, elasticity=0.8, reference_offer=20.0
+    )
+    weights = some_weights(0, "revenue")
+    setting = {"indicator_retention": False, "cells": CELLS}
+    once = OfferOptions(columns, mode, PAPER, **setting)
+    best = once.choose(weights, regret=True)
+    today = once.offers(best.option)
+    again = replace(columns, permitted=columns.permitted | 1, offer_today=today)
+    twice = OfferOptions(again, mode, PAPER, **setting).choose(weights, regret=True)
+    assert (best.regret > 0).all()
+    np.testing.assert_allclose(twice.regret, best.regret, rtol=1e-6)
+    nothing = replace(columns, reference_offer=np.zeros(4))  # every step is no offer
+    nothing = replace(nothing, permitted=columns.permitted | 2, offer_min=np.full(4, -1.0))
+    assert np.isinf(
+        OfferOptions(nothing, mode, PAPER, **setting).choose(weights, regret=True).regret
+    ).all()

@@ -6,8 +6,8 @@ counts consumers, the best free choice is set against the best in which one unit
 """
 
 import numpy as np
-from numba import njit
 
+from promo_kedro.pipelines.optimization.knapsack.compiling import allocating, compiled
 from promo_kedro.pipelines.optimization.knapsack.curves import (
     MAY_GO_WITHOUT,
     MAY_STAY,
@@ -19,7 +19,6 @@ from promo_kedro.pipelines.optimization.knapsack.curves import (
     Units,
     add,
     column_offer,
-    compiled,
     is_better,
     probability,
     rate,
@@ -108,7 +107,7 @@ def _better_class(best: Array, columns: Array, one: int, other: int) -> int:
     return one if is_better(a, (best[other, 0], best[other, 1], best[other, 2])) else other
 
 
-@njit(nogil=True, cache=True)
+@allocating
 def _share_out(
     best: Array, columns: Array, cap: int, unclear: bool, kinds: Array, gain: Array
 ) -> tuple[float, int]:
@@ -158,7 +157,7 @@ def _share_out(
     return value, left
 
 
-@njit(nogil=True, cache=True)
+@allocating
 def _force_one(best: Array, columns: Array, left: int, kinds: Array, gain: Array) -> tuple:
     """Return (loss, unit, class) of the cheapest way to have one unit clear; unit −1 for none.
 
@@ -186,7 +185,7 @@ def _force_one(best: Array, columns: Array, left: int, kinds: Array, gain: Array
     return cheapest, unit, kind
 
 
-@njit(nogil=True, cache=True)
+@allocating
 def _move(
     best: Array, columns: Array, left: int, kinds: Array, gain: Array, v: int, kind: int
 ) -> None:
@@ -206,7 +205,7 @@ def _move(
         kinds[other] = _better_class(best[other], columns[other], OFFERED, OFFERED + CLEARS)
 
 
-@njit(nogil=True, cache=True)
+@allocating
 def _settle_consumer(
     best: Array, columns: Array, cap: int, reward: float, kinds: Array, gain: Array
 ) -> int:
@@ -230,7 +229,7 @@ def _settle_consumer(
     return left
 
 
-@njit(nogil=True, cache=True)
+@allocating
 def _slot_price(kinds: Array, gain: Array) -> float:
     """Return what an offer's slot is worth: between the last gain that got one and the next."""
     got, next_gain = np.inf, 0.0
@@ -245,7 +244,7 @@ def _slot_price(kinds: Array, gain: Array) -> float:
     return 0.5 * (got + next_gain) if got < np.inf else next_gain
 
 
-@njit(nogil=True, cache=True)
+@allocating
 def _loss(score: float, group: int, top: Array, slot: float) -> float:
     """Return what a unit's next best option would lose, slots at their price."""
     same = top[group, 1] if score >= top[group, 0] else top[group, 0]
@@ -254,7 +253,7 @@ def _loss(score: float, group: int, top: Array, slot: float) -> float:
     return max(min(stay, change), 0.0)
 
 
-@njit(nogil=True, cache=True)
+@allocating
 def choose_consumers(
     units: Units,
     grid: Grid,

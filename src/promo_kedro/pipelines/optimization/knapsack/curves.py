@@ -1,22 +1,16 @@
 """Compiled definitions, one unit at a time: its offers, its curve, its cut-off, its measures."""
 
-from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from promo_kedro.pipelines.optimization.knapsack.compiling import compiled
 from promo_kedro.types import Array
 
-F = TypeVar("F", bound=Callable[..., Any])
-
-# Counting references to seventeen arrays at every call would take longer than the calls: these
-# functions do not own what they read, and allocate nothing. Numpy's division, which never raises,
-# lets loops be vectorised.
-_OPTIONS = {"nogil": True, "cache": True, "error_model": "numpy", "_nrt": False}
-compiled: Callable[[F], F] = njit(**_OPTIONS)  # type: ignore[call-overload]
-
 TIE = 1e-12
+SAME = 1e-9
+"""Offers no further apart, percentage points, are the same offer."""
+
 TODAY, NO_OFFER, STEPS = 0, 1, 2
 """Columns of the options: the offer of today, none, and the first step."""
 

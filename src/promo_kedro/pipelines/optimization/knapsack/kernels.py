@@ -5,13 +5,22 @@ by side, so that the processor works on several at once. Along evenly spaced off
 purchase form a geometric sequence, x ← x·r with p = x / (x + 1 − f), and a line p = x a linear
 one, x ← x + t: no exponential per step. Two scores n/d are compared as n·d' > n'·d, without a
 division.
+
+The second best of scores p·(A + B·o) stands beside the best: p is log-concave along the offers,
+and so is A + B·o where it is above 0, and with them their product, which therefore rises and then
+falls. Only where a step beside the best scores above 0 is that known; the other units are walked
+again.
 """
 
 import numpy as np
 
+from promo_kedro.pipelines.optimization.knapsack.compiling import compiled
 from promo_kedro.pipelines.optimization.knapsack.curves import (
+    MAY_GO_WITHOUT,
+    MAY_STAY,
     MAY_STEP,
     NO_OFFER,
+    SAME,
     STEPS,
     TIE,
     TODAY,
@@ -19,7 +28,6 @@ from promo_kedro.pipelines.optimization.knapsack.curves import (
     Units,
     add,
     column_offer,
-    compiled,
     distance_between,
     is_better,
     odds,
@@ -31,6 +39,7 @@ from promo_kedro.pipelines.optimization.knapsack.curves import (
 from promo_kedro.types import Array
 
 BLOCK = 256
+GENERAL, FAST, BESIDE = 0, 1, 2
 
 # Scratch of a block, one array of BLOCK numbers each, all in one allocation: at fixed distances
 # from one another they cannot overlap, which lets the compiler vectorise the loops.
@@ -44,6 +53,7 @@ P_BASE, P_SLOPE, C_BASE, C_SLOPE, O_SLOPE, O_FIXED = (
     12 * BLOCK,
     13 * BLOCK,
 )
+FIRST = TERM  # of the fast walk, which has no use for terms
 CLEAR_LOW, CLEAR_HIGH, MARGIN, EXPECTED = 14 * BLOCK, 15 * BLOCK, 16 * BLOCK, 17 * BLOCK
 BEST, BEST_D, BEST_STEP, BEST_P, BEST_R, SECOND = (
     18 * BLOCK,
@@ -67,6 +77,8 @@ def fill(units: Units, grid: Grid, weights: Array, low: int, count: int, s: Arra
         base = units.price[u] * w[0] + units.cost[u] * w[2]
         slope = units.price[u] * w[1] / 100.0
         steps = units.last[u] - units.first[u]
+        if grid.relative and k <= 0.0:  # all the same offer: 0
+            steps = min(steps, 0)
         most = max(most, steps)
         s[LAST + i] = steps
         s[X + i] = units.start[u]
@@ -110,12 +122,13 @@ def fill_general(units: Units, grid: Grid, weights: Array, low: int, count: int,
 def walk_fast(s: Array, most: int) -> None:
     """Find the best step of each unit in a block where scores are p·(A + B·o) + C·o.
 
-    Leaves in BEST_P the best step's probability.
+    Leaves in BEST_P the best step's probability, in FIRST the first offer, in BEST the numerator
+    of the score.
     """
     for i in range(BLOCK):
         x, d, offer = s[X + i], s[X + i] + s[Y + i], s[OFFER + i]
         s[BEST + i] = x * (s[P_BASE + i] + s[P_SLOPE + i] * offer) + s[O_SLOPE + i] * offer * d
-        s[BEST_D + i], s[BEST_STEP + i] = d, 0.0
+        s[BEST_D + i], s[BEST_STEP + i], s[FIRST + i] = d, 0.0, offer
         s[X + i], s[OFFER + i] = x * s[RATIO + i], offer + s[DISTANCE + i]
     for start in range(1, most + 1, 4):
         number = float(start)
@@ -137,6 +150,35 @@ def walk_fast(s: Array, most: int) -> None:
             s[BEST + i], s[BEST_D + i], s[BEST_STEP + i] = best, best_d, step
     for i in range(BLOCK):
         s[BEST_P + i] = (s[BEST_D + i] - s[Y + i]) / s[BEST_D + i]
+
+
+@compiled
+def second_beside(s: Array) -> None:
+    """Find the score of the best step, and of the better of the two beside it, p·(A + B·o)."""
+    for i in range(BLOCK):
+        y, base, slope = s[Y + i], s[P_BASE + i], s[P_SLOPE + i]
+        step, x = s[BEST_STEP + i], s[BEST_D + i] - s[Y + i]
+        offer = s[FIRST + i] + step * s[DISTANCE + i]
+        below, above = x / s[RATIO + i], x * s[RATIO + i]
+        left = below * (base + slope * (offer - s[DISTANCE + i])) / (below + y)
+        right = above * (base + slope * (offer + s[DISTANCE + i])) / (above + y)
+        left = left if step > 0.0 else -np.inf
+        right = right if step < s[LAST + i] else -np.inf
+        s[BEST + i] = s[BEST + i] / s[BEST_D + i]
+        s[SECOND + i] = left if left > right else right
+
+
+@compiled
+def second_of_all(s: Array, i: int) -> float:
+    """Return the second best p·(A + B·o) among all steps of a unit in a block."""
+    best, last, second = int(s[BEST_STEP + i]), int(s[LAST + i]), -np.inf
+    for way in (-1, 1):
+        factor = s[RATIO + i] if way > 0 else 1.0 / s[RATIO + i]
+        x, offer = s[BEST_D + i] - s[Y + i], s[FIRST + i] + best * s[DISTANCE + i]
+        for _ in range(last - best if way > 0 else best):
+            x, offer = x * factor, offer + way * s[DISTANCE + i]
+            second = max(second, x * (s[P_BASE + i] + s[P_SLOPE + i] * offer) / (x + s[Y + i]))
+    return second
 
 
 @compiled
@@ -187,45 +229,74 @@ def _place(units: Units, grid: Grid, s: Array, low: int, count: int, step: int) 
 
 @compiled
 def choose_block(
-    units: Units, grid: Grid, weights: Array, low: int, count: int, s: Array, fast: bool
+    units: Units, grid: Grid, weights: Array, low: int, count: int, s: Array, kind: int
 ) -> None:
-    """Leave the best step of each unit of a block in the scratch."""
+    """Leave the best step of each unit of a block in the scratch.
+
+    Args:
+        units: all.
+        grid: theirs.
+        weights: (cells, 7).
+        low: first unit of the block.
+        count: units in the block.
+        s: scratch.
+        kind: of pass: GENERAL, FAST where every score is p·(A + B·o) + C·o and nothing else is
+            asked, BESIDE for the second best score too, where C = 0.
+    """
     most, direct = fill(units, grid, weights, low, count, s)
-    if fast and not direct:
-        walk_fast(s, most)
+    if kind == GENERAL or direct:
+        fill_general(units, grid, weights, low, count, s)
+        walk(units, grid, s, low, count, most, direct)
         return
-    fill_general(units, grid, weights, low, count, s)
-    walk(units, grid, s, low, count, most, direct)
+    walk_fast(s, most)
+    if kind == BESIDE:
+        second_beside(s)
+        for i in range(count):
+            if not s[SECOND + i] > 0.0 and s[LAST + i] > 0.0:
+                s[SECOND + i] = second_of_all(s, i)
+            fixed = weights[units.cell[low + i]][6]
+            s[BEST + i] += fixed
+            s[SECOND + i] += fixed
 
 
 @compiled
 def settle(
     units: Units, grid: Grid, w: Array, u: int, i: int, s: Array
 ) -> tuple[int, float, bool, float]:
-    """Return (column, probability, clears, regret) of a unit with options beside the steps."""
-    best, second = (-np.inf, -np.inf, 0.0), -np.inf
-    chosen, p_chosen, clear_chosen = -1, 0.0, False
-    step = units.first[u] + int(s[BEST_STEP + i])
-    for column in (TODAY, NO_OFFER, STEPS + step):
-        if column < STEPS and not units.permitted[u] & (1 << column):
-            continue
-        if column >= STEPS and s[LAST + i] < 0.0:
-            continue
-        offer = column_offer(units, grid, u, column)
-        if column < STEPS:
-            p = probability(units, grid, u, offer)
-            clear = p >= units.cutoff[u]
-        else:
-            p = s[BEST_P + i]
-            clear = step_clears(units, grid, u, step)
-            second = max(second, s[SECOND + i])
-        rated = rate(units, grid, w, u, offer, p, clear)
+    """Return (column, probability, clears, regret) of a unit with options beside the steps.
+
+    Regret is about another offer: that of today may be one of the steps.
+    """
+    best, chosen, p, clear, second = (-np.inf, 0.0, 0.0), -1, 0.0, False, -np.inf
+    today, none = best, best
+    if units.permitted[u] & MAY_STAY:
+        today, p, clear = rate_column(units, grid, w, u, TODAY)
+        best, chosen = today, TODAY
+    if units.permitted[u] & MAY_GO_WITHOUT:
+        none, p_none, clear_none = rate_column(units, grid, w, u, NO_OFFER)
+        if chosen < 0 or is_better(none, best):
+            best, chosen, p, clear = none, NO_OFFER, p_none, clear_none
+    if s[LAST + i] >= 0.0:
+        step = units.first[u] + int(s[BEST_STEP + i])
+        p_step, clear_step = s[BEST_P + i], step_clears(units, grid, u, step)
+        offer = column_offer(units, grid, u, STEPS + step)
+        rated = rate(units, grid, w, u, offer, p_step, clear_step)
         if chosen < 0 or is_better(rated, best):
-            second = max(second, best[0])
-            best, chosen, p_chosen, clear_chosen = rated, column, p, clear
-        else:
-            second = max(second, rated[0])
-    return chosen, p_chosen, clear_chosen, max(best[0] - second, 0.0)
+            best, chosen, p, clear = rated, STEPS + step, p_step, clear_step
+        second = rated[0] if abs(offer - best[2]) > SAME else s[SECOND + i]
+    for other in (today, none):
+        if abs(other[2] - best[2]) > SAME:
+            second = max(second, other[0])
+    return chosen, p, clear, max(best[0] - second, 0.0)
+
+
+@compiled
+def rate_column(units: Units, grid: Grid, w: Array, u: int, column: int) -> tuple:
+    """Return ((score, retention, offer), probability, clears) of an option."""
+    offer = column_offer(units, grid, u, column)
+    p = probability(units, grid, u, offer)
+    clear = p >= units.cutoff[u]
+    return rate(units, grid, w, u, offer, p, clear), p, clear
 
 
 @compiled
@@ -234,7 +305,7 @@ def choose_units(
     grid: Grid,
     weights: Array,
     span: tuple[int, int],
-    fast: bool,
+    kind: int,
     option: Array,
     regret: Array,
     totals: Array,
@@ -243,7 +314,7 @@ def choose_units(
     """Choose for the units of a span; add to the totals; fill in regret where it has a length."""
     for low in range(span[0], span[1], BLOCK):
         count = min(BLOCK, span[1] - low)
-        choose_block(units, grid, weights, low, count, s, fast)
+        choose_block(units, grid, weights, low, count, s, kind)
         for i in range(count):
             u = low + i
             column = STEPS + units.first[u] + int(s[BEST_STEP + i])

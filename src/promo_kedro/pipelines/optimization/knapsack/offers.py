@@ -134,13 +134,13 @@ class OfferOptions(Options):
         weights = np.ascontiguousarray(weights, dtype=float)
         option = np.empty(len(self), dtype=np.int8)
         losses = np.empty(len(self) if regret else 0, dtype=np.float32)
-        fast = self._fast(weights, regret)
+        kind = self._kind(weights, regret)
 
         def one(span: tuple[int, int]) -> Array:
             totals, scratch = np.zeros((self._cells, MEASURES)), np.ones(kernels.SCRATCH)
             if self._consumer_rule is None:
                 kernels.choose_units(
-                    self._units, self._grid, weights, span, fast, option, losses, totals, scratch
+                    self._units, self._grid, weights, span, kind, option, losses, totals, scratch
                 )
             else:
                 consumers.choose_consumers(
@@ -260,13 +260,16 @@ class OfferOptions(Options):
         consumer = np.unique(rule.consumer[units], return_inverse=True)[1]
         return ConsumerRule(consumer, rule.most_offers, rule.any_retained)
 
-    def _fast(self, weights: Array, regret: bool) -> bool:
-        """Return whether every score is p·(A + B·o) + C·o, whatever the step."""
+    def _kind(self, weights: Array, regret: bool) -> int:
+        """Return how a pass can go: fast where every score is p·(A + B·o) + C·o."""
         grid = self._grid
-        zero_step = not grid.relative and grid.steps[:1].sum() <= 0
-        plain = not (grid.worth_clears or grid.retention_clears or regret)
-        offered = weights[:, Measure.OFFERED].any()
-        return bool(grid.exact and grid.even and plain and not (zero_step and offered))
+        if not (grid.exact and grid.even) or grid.worth_clears or grid.retention_clears:
+            return kernels.GENERAL
+        if not grid.relative and grid.steps[0] <= 0 and weights[:, Measure.OFFERED].any():
+            return kernels.GENERAL
+        if not regret:
+            return kernels.FAST
+        return kernels.GENERAL if weights[:, Measure.OFFER].any() else kernels.BESIDE
 
     def _offers(self, choice: Array, span: tuple[int, int]) -> Array:
         low, high = span

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from promo_kedro.pipelines.optimization.knapsack import curves
+from promo_kedro.pipelines.optimization.knapsack.compiling import compiled
 from promo_kedro.pipelines.optimization.knapsack.offers import (
     OfferColumns,
     OfferOptions,
@@ -78,7 +79,7 @@ def printed_plan(options: OfferOptions) -> Printed:
     return Printed(choice, retained)
 
 
-@curves.compiled
+@compiled
 def _fill(
     units: curves.Units, grid: curves.Grid, span: tuple[int, int], choice: Array, retained: Array
 ) -> None:
