@@ -8,7 +8,7 @@ most innocent rows apart at once; a deletion filter goes over the others.
 
 import logging
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from pandas import DataFrame
@@ -17,6 +17,7 @@ from promo_kedro.pipelines.optimization.knapsack.mixes import MET, Mix, best_mix
 from promo_kedro.pipelines.optimization.knapsack.parameters import SolverParameters
 from promo_kedro.pipelines.optimization.knapsack.program import Plan, Program
 from promo_kedro.pipelines.optimization.knapsack.route import shortfall, solve
+from promo_kedro.pipelines.optimization.knapsack.witness import kept_near
 from promo_kedro.types import Array
 
 logger = logging.getLogger(__name__)
@@ -25,7 +26,7 @@ HAIR = 1e-9
 """Share of what a row can range over that counts as nothing."""
 
 ROOM = (HAIR, 1e-6, 1e-5, 1e-4, 1e-3)
-ROOM_TO_ROUND = 1e-5
+TO_ROUND = 1e-4
 OUTWEIGH = 1e4
 
 
@@ -45,19 +46,21 @@ def explain_infeasible(program: Program, parameters: SolverParameters) -> DataFr
         this row alone that makes the program feasible), unit, in_conflict (whether it is of a
         set of rows that contradict each other, though all but any one of them can be kept). The
         second and third are empty where the other rows already contradict each other. Of a
-        program too large to be solved whole, these are figures of the linear program.
+        program too large to be solved whole, what is attainable is so in the linear program.
     """
     sizes = row_sizes(program)
     alone = np.array([attainable(program, row.coefficients) for row in program.rows])
-    conflict = _conflict(program, sizes, parameters)
+    firm = firm_rows(program)
+    jointly_kept = joint_mix(only(program, firm), sizes[firm])
+    conflict = _conflict(program, sizes, jointly_kept, parameters)
     jointly, relaxations = np.full((2, len(program.rows)), np.nan)
     for index in sorted(conflict) if conflict else range(len(program.rows)):
-        reach = _most_with_others(program, index, sizes, parameters)
-        if reach is not None:
-            jointly[index] = reach
-            relaxations[index] = _relaxation(program, index, reach, sizes[index], parameters)
+        found = _most_with_others(program, index, sizes, jointly_kept.plans, parameters)
+        if found is not None:
+            jointly[index] = found.most
+            relaxations[index] = _relaxation(program, index, found, sizes, parameters)
     if conflict:
-        _log_joint_relaxation(program, sizes)
+        _log_joint_relaxation(program, sizes, jointly_kept)
     scales = np.array([row.scale for row in program.rows])
     senses = np.array([-1.0 if row.at_most else 1.0 for row in program.rows])
     return DataFrame(
@@ -105,12 +108,12 @@ def least_shortfall(
         parameters: of the solver.
     """
     objective, missed_whole = 0.0 * program.objective, 1.0
-    if not _is_small(program, parameters):
+    if not is_small(program, parameters):
         objective = program.objective
         worth = attainable(program, objective) + attainable(program, -objective)
         missed_whole = OUTWEIGH * worth or 1.0
-    eased = _elastic(program, set(elastic), sizes / missed_whole)
-    return solve(replace(eased, objective=objective), parameters)
+    easy = _elastic(program, set(elastic), sizes / missed_whole)
+    return solve(replace(easy, objective=objective), parameters)
 
 
 def _elastic(program: Program, elastic: set[int], sizes: Array) -> Program:
@@ -121,13 +124,37 @@ def _elastic(program: Program, elastic: set[int], sizes: Array) -> Program:
     return replace(program, rows=rows)
 
 
-def joint_mix(program: Program, sizes: Array) -> Mix:
+def joint_mix(program: Program, sizes: Array, plans: tuple[Array, ...] = ()) -> Mix:
     """Return the mix of plans that misses all rows least in total: phase one."""
+    return least_missing_mix(program, range(len(sizes)), sizes, plans)
+
+
+def least_missing_mix(
+    program: Program, elastic: Iterable[int], sizes: Array, plans: tuple[Array, ...] = ()
+) -> Mix:
+    """Return the mix of plans that misses the elastic rows least in total, the others being kept.
+
+    Args:
+        program: what the plans are of; its objective is left aside.
+        elastic: the rows that may be missed.
+        sizes: what the shortfall of each row is relative to, (rows,).
+        plans: totals to begin with; some mix of them keeps the rows that may not be missed.
+    """
     bare = replace(program, objective=0.0 * program.objective)
-    return best_mix(_elastic(bare, set(range(len(sizes))), sizes), 1.0)
+    return best_mix(_elastic(bare, set(elastic), sizes), 1.0, plans)
 
 
-def _is_small(program: Program, parameters: SolverParameters) -> bool:
+def eased(program: Program, slack: Array, sizes: Array) -> Program:
+    """Return the program with its rows eased by what a mix is short of, and a hair more."""
+    short = np.maximum(-slack, 0.0) + HAIR * sizes
+    rows = tuple(
+        replace(row, least=row.least - float(by))
+        for row, by in zip(program.rows, short, strict=True)
+    )
+    return replace(program, rows=rows)
+
+
+def is_small(program: Program, parameters: SolverParameters) -> bool:
     """Return whether the solver takes the program whole, so that its answer is exact."""
     return len(program.options) <= parameters.whole_program_size
 
@@ -142,99 +169,141 @@ def only(program: Program, indices: Iterable[int]) -> Program:
     return replace(program, rows=tuple(program.rows[index] for index in sorted(indices)))
 
 
-def _conflict(program: Program, sizes: Array, parameters: SolverParameters) -> set[int]:
+def _conflict(
+    program: Program, sizes: Array, jointly: Mix, parameters: SolverParameters
+) -> set[int]:
     """Return rows that cannot all be kept, though any but one of them can; none if all can."""
     firm = firm_rows(program)
     for index in firm:
         best = only(program, [index])
         if shortfall(best, best.options.choose(program.rows[index].coefficients).totals).any():
             return {index}
-    conflict = _contradiction(program, set(firm), sizes, parameters)
+    plans = jointly.plans
+    conflict = _contradiction(program, set(firm), sizes, plans, parameters)
     for index in sorted(conflict):
         if index in conflict:
-            conflict = _contradiction(program, conflict - {index}, sizes, parameters) or conflict
+            less = _contradiction(program, conflict - {index}, sizes, plans, parameters)
+            conflict = less or conflict
     return conflict
 
 
 def _contradiction(
-    program: Program, among: set[int], sizes: Array, parameters: SolverParameters
+    program: Program,
+    among: set[int],
+    sizes: Array,
+    plans: tuple[Array, ...],
+    parameters: SolverParameters,
 ) -> set[int]:
     """Return rows among these that contradict each other; none if a plan keeps them all."""
     if not among:
         return set()
     indices = np.array(sorted(among))
     part = only(program, among)
-    mix = joint_mix(part, sizes[indices])
+    mix = joint_mix(part, sizes[indices], plans)
     if mix.bound < -HAIR:
         return set(indices[mix.prices * sizes[indices] > HAIR].tolist())
-    if not _is_small(part, parameters):
+    if not is_small(part, parameters):
         return set()
     plan = least_shortfall(part, range(len(indices)), sizes[indices], parameters)
     return among if shortfall(part, plan.totals).any() else set()
 
 
+@dataclass(frozen=True)
+class Reach:
+    """What a row can reach next to the others.
+
+    Attributes:
+        most: of its activity.
+        prices: of all rows in the linear program that has it for its objective, (rows,); 0 its
+            own.
+    """
+
+    most: float
+    prices: Array
+
+
 def _most_with_others(
-    program: Program, index: int, sizes: Array, parameters: SolverParameters
-) -> float | None:
+    program: Program,
+    index: int,
+    sizes: Array,
+    plans: tuple[Array, ...],
+    parameters: SolverParameters,
+) -> Reach | None:
     """Return the most that a row can reach, the others kept; none where nothing keeps them.
 
     In a large program that is up to a whole option, the most of the linear program.
     """
     others = [each for each in firm_rows(program) if each != index]
     alone = replace(only(program, others), objective=program.rows[index].coefficients)
-    if _is_small(program, parameters):
+    prices = np.zeros(len(program.rows))
+    if is_small(program, parameters):
         plan = solve(alone, parameters)
-        return None if plan.choice is None else plan.value
-    kept = joint_mix(alone, sizes[others])
+        return None if plan.choice is None else Reach(plan.value, prices)
+    kept = joint_mix(alone, sizes[others], plans)
     if kept.bound < -HAIR or kept.value < -MET:
         return None
-    eased = tuple(
-        replace(row, least=row.least - max(-slack, 0.0) - HAIR * size)
-        for row, slack, size in zip(alone.rows, kept.slack, sizes[others], strict=True)
-    )
-    return best_mix(replace(alone, rows=eased), sizes[index], kept.plans).value
+    most = best_mix(eased(alone, kept.slack, sizes[others]), sizes[index], kept.plans)
+    prices[others] = most.prices
+    return Reach(most.value, prices)
 
 
 def _relaxation(
-    program: Program, index: int, reach: float, size: float, parameters: SolverParameters
+    program: Program, index: int, reach: Reach, sizes: Array, parameters: SolverParameters
 ) -> float:
     """Return by how much the row must give way, such that the program then has a plan.
 
     Args:
         program: as it was required.
         index: the row.
-        reach: the most that the row can reach, the others kept.
-        size: what the row can range over.
+        reach: what the row can reach, the others kept.
+        sizes: what the rows can range over, (rows,).
         parameters: of the solver.
 
     Returns:
-        In the row's own unit. For a small program a plan was found with it, NaN where none was
-        with any room tried; for a large one a mix of plans was, with room of a hundred-thousandth
-        of the row's range for rounding it.
+        In the row's own unit, such that a plan was found; NaN where none was.
     """
-    row = program.rows[index]
-    if row.least - reach <= HAIR * max(size, abs(row.least)):
+    row, size = program.rows[index], float(sizes[index])
+    if row.least - reach.most <= HAIR * max(size, abs(row.least)):
         return 0.0
-    if not _is_small(program, parameters):
-        return row.least - reach + ROOM_TO_ROUND * size
+    if not is_small(program, parameters):
+        return _relaxation_seen(program, index, reach, sizes, parameters)
     for room in ROOM:
-        promised = row.least - reach + room * size
-        eased = replace(row, least=row.least - promised)
-        rows = (*program.rows[:index], eased, *program.rows[index + 1 :])
+        promised = row.least - reach.most + room * size
+        relaxed = replace(row, least=row.least - promised)
+        rows = (*program.rows[:index], relaxed, *program.rows[index + 1 :])
         if solve(replace(program, rows=rows), parameters).choice is not None:
             return promised
     return float("nan")
 
 
-def _log_joint_relaxation(program: Program, sizes: Array) -> None:
+def _relaxation_seen(
+    program: Program, index: int, reach: Reach, sizes: Array, parameters: SolverParameters
+) -> float:
+    """Return the relaxation that a plan which keeps all other rows shows; NaN without one.
+
+    A plan near the prices of the linear program is sought first, since it costs a few passes.
+    """
+    others = [each for each in firm_rows(program) if each != index]
+    alone = replace(only(program, others), objective=program.rows[index].coefficients)
+    size = float(sizes[index])
+    choice = kept_near(alone, reach.prices[others], sizes[others], reach.most - TO_ROUND * size)
+    if choice is None:
+        choice = solve(alone, parameters, start=reach.prices[others]).choice
+    if choice is None:
+        return float("nan")
+    reached = alone.value(alone.options.totals(choice))
+    return float(program.rows[index].least - reached + HAIR * size)
+
+
+def _log_joint_relaxation(program: Program, sizes: Array, jointly: Mix) -> None:
     """Log the smallest relaxation of all rows together, in total share of their ranges."""
     firm = firm_rows(program)
-    short = np.maximum(-joint_mix(only(program, firm), sizes[firm]).slack, 0.0)
-    eased = [
+    short = np.maximum(-jointly.slack, 0.0)
+    relaxed = [
         f"{program.rows[index].name} by {missing * program.rows[index].scale:,.6g} "
         f"{program.rows[index].unit}"
         for index, missing in zip(firm, short, strict=True)
         if missing > MET * sizes[index]
     ]
-    if eased:
-        logger.info("All rules can be kept together if relaxed: %s.", "; ".join(eased))
+    if relaxed:
+        logger.info("All rules can be kept together if relaxed: %s.", "; ".join(relaxed))
