@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from promo_kedro.errors import InputError
 from promo_kedro.pipelines.optimization.knapsack.offers import OfferOptions
 from promo_kedro.pipelines.optimization.knapsack.printed import solve_printed
 
@@ -53,3 +54,11 @@ def test_nobody_attains_nothing():
         plan = solve_printed(columns, MENUS["relative"], compiled=compiled)
         assert len(plan.choice) == 0
         assert np.isnan(plan.attainable)
+
+
+@pytest.mark.parametrize(("column", "value"), [("price", -1.0), ("cutoff", np.nan)])
+def test_columns_that_mean_nothing_are_refused(column, value):
+    columns = some_columns(20, 3)
+    getattr(columns, column)[7] = value
+    with pytest.raises(InputError, match=f"{column} must be .* in row 7"):
+        solve_printed(columns, MENUS["relative"])

@@ -157,7 +157,7 @@ def prepare(
         k = units.reference[u]
         first, last = 0, -1
         if units.permitted[u] & MAY_STEP:
-            first, last = _inside(grid, k, offer_min[u], offer_max[u])
+            first, last = inside(grid, k, offer_min[u], offer_max[u])
         units.first[u], units.last[u] = first, last
         units.start[u], units.ratio[u] = units.probability[u], 1.0 if grid.exact else 0.0
         if first <= last:
@@ -169,7 +169,7 @@ def prepare(
 
 
 @compiled
-def _inside(grid: Grid, reference: float, offer_min: float, offer_max: float) -> tuple[int, int]:
+def inside(grid: Grid, reference: float, offer_min: float, offer_max: float) -> tuple[int, int]:
     """Return the first and last step strictly inside a range, first > last where none is.
 
     Evenly spaced steps are found by division, then tested themselves.
@@ -180,8 +180,9 @@ def _inside(grid: Grid, reference: float, offer_min: float, offer_max: float) ->
     distance = distance_between(grid, reference)
     if distance > 0.0:
         lowest = step_offer(grid, reference, 0)
-        first = int(min(max((least - lowest) / distance, 0.0), float(end)))
-        last = int(min(max((most - lowest) / distance + 1.0, 0.0), float(end)))
+        per_point = 1.0 / distance
+        first = int(min(max((least - lowest) * per_point, 0.0), float(end)))
+        last = int(min(max((most - lowest) * per_point + 1.0, 0.0), float(end)))
         while first > 0 and step_offer(grid, reference, first - 1) > least:
             first -= 1
         while last < end and step_offer(grid, reference, last + 1) < most:

@@ -52,6 +52,29 @@ class Steps(Protocol):
         ...
 
 
+def grid_of(
+    steps: Steps, mode: Mode, *, indicator_retention: bool, any_retained: bool = False
+) -> curves.Grid:
+    """Return the steps and how probabilities count, as the compiled passes take them.
+
+    Raises:
+        InputError: the steps do not rise.
+    """
+    values = np.ascontiguousarray(steps.values, dtype=float)
+    gaps = np.diff(values)
+    if (gaps <= 0).any() or not np.isfinite(values).all():
+        raise InputError("Offer steps must be finite numbers in rising order.")
+    return curves.Grid(
+        steps=values,
+        relative=bool(steps.relative),
+        even=bool(len(values) > 1 and np.allclose(gaps, gaps[:1], rtol=1e-9, atol=0)),
+        exact=mode == "exact",
+        worth_clears=mode == "paper",
+        retention_clears=indicator_retention or any_retained,
+        counts_consumers=any_retained,
+    )
+
+
 class OfferOptions(Options):
     """The offers open to each consumer-item, reckoned whenever they are asked about."""
 
@@ -87,18 +110,8 @@ class OfferOptions(Options):
         self.threads = threads
         self._cells, self._consumer_rule = cells, consumer_rule
         any_retained = consumer_rule is not None and consumer_rule.any_retained
-        values = np.ascontiguousarray(steps.values, dtype=float)
-        if (np.diff(values) <= 0).any() or not np.isfinite(values).all():
-            raise InputError("Offer steps must be finite numbers in rising order.")
-        gaps = np.diff(values)
-        self._grid = curves.Grid(
-            steps=values,
-            relative=bool(steps.relative),
-            even=bool(len(values) > 1 and np.allclose(gaps, gaps[:1], rtol=1e-9, atol=0)),
-            exact=mode == "exact",
-            worth_clears=mode == "paper",
-            retention_clears=indicator_retention or any_retained,
-            counts_consumers=any_retained,
+        self._grid = grid_of(
+            steps, mode, indicator_retention=indicator_retention, any_retained=any_retained
         )
         self._units = self._prepared()
         self._bounds = self._chunk_bounds()
@@ -192,13 +205,6 @@ class OfferOptions(Options):
             out[low:high] = self._measured((low, high), offers[low:high])
         return out
 
-    def each_chunk(
-        self, work: Callable[[curves.Units, curves.Grid, tuple[int, int]], Any]
-    ) -> list[Any]:
-        """Return what some compiled work gives for every chunk of the units, in order."""
-        spans = self._spans()
-        return list(self._mapped(lambda span: work(self._units, self._grid, span), spans))
-
     def take(self, units: Array) -> "OfferOptions":
         """Return these units as options of their own; under a consumer rule, whole consumers."""
         return OfferOptions(
@@ -207,6 +213,18 @@ class OfferOptions(Options):
             self.steps,
             indicator_retention=self._grid.retention_clears,
             consumer_rule=self._rule_of(units),
+            cells=self._cells,
+            threads=self.threads,
+        )
+
+    def coupled_by(self, rule: ConsumerRule | None) -> "OfferOptions":
+        """Return the same options, each unit measured alike, under another consumer rule."""
+        return OfferOptions(
+            self.columns,
+            self.mode,
+            self.steps,
+            indicator_retention=self._grid.retention_clears,
+            consumer_rule=rule,
             cells=self._cells,
             threads=self.threads,
         )

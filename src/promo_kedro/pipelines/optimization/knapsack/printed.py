@@ -6,26 +6,30 @@ unit takes its lowest offer that clears, which is where the line f + η·ε·f c
 where none clears, its lowest offer. The row only says whether the program is feasible: what is
 attained is all that is attainable.
 
-The compiled way and the plain one find the crossing by the same formula and then test the steps
-beside it by the very expression that an enumeration would use, so that both give its answer,
-whatever rounding does.
+The compiled way and the plain one find the crossing by the same formula. Wherever rounding could
+matter they test the steps beside it by the very expression that an enumeration would use, so that
+both give its answer.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from promo_kedro.pipelines.optimization.knapsack import curves
-from promo_kedro.pipelines.optimization.knapsack.compiling import compiled
+from promo_kedro.pipelines.optimization.knapsack import compiling, curves
 from promo_kedro.pipelines.optimization.knapsack.offers import (
     OfferColumns,
     OfferOptions,
     Steps,
+    grid_of,
     purchase_probability,
 )
 from promo_kedro.types import Array
 
 CHUNK = 8_192
+COMPILED_CHUNK = 65_536
+NEAR, STEEP = 1e-6, 1e-8
 
 
 @dataclass(frozen=True)
@@ -59,46 +63,128 @@ def solve_printed(
         threads: of the compiled passes.
 
     Raises:
-        InputError: a column holds what cannot be reckoned with, or a unit has no option (the
-            compiled way only).
+        InputError: a column that Eq. 13 speaks of holds what cannot be reckoned with, or a unit
+            has no option (the compiled way only).
     """
-    if compiled:
-        options = OfferOptions(columns, "paper", steps, indicator_retention=True, threads=threads)
-        return printed_plan(options)
     choice, retained = np.empty(len(columns), np.int8), np.empty(len(columns), bool)
+    if compiled:
+        _fill_compiled(columns, steps, threads, choice, retained)
+        return Printed(choice, retained)
     for start in range(0, len(columns), CHUNK):
         rows = slice(start, start + CHUNK)
         choice[rows], retained[rows] = _lowest_that_clears(columns.take(rows), steps)
     return Printed(choice, retained)
 
 
-def printed_plan(options: OfferOptions) -> Printed:
-    """Return the plan of Eq. 13 as printed for options of mode ``paper``."""
-    choice, retained = np.empty(len(options), np.int8), np.empty(len(options), bool)
-    options.each_chunk(lambda units, grid, span: _fill(units, grid, span, choice, retained))
-    return Printed(choice, retained)
+class Asked(NamedTuple):
+    """The columns that Eq. 13 speaks of, (units,)."""
+
+    price: Array
+    reference: Array
+    today: Array
+    probability: Array
+    elasticity: Array
+    cutoff: Array
+    offer_min: Array
+    offer_max: Array
+    permitted: Array
 
 
-@compiled
-def _fill(
-    units: curves.Units, grid: curves.Grid, span: tuple[int, int], choice: Array, retained: Array
+def _fill_compiled(
+    c: OfferColumns, steps: Steps, threads: int, choice: Array, retained: Array
 ) -> None:
-    """Fill in the lowest option of each unit of a span that clears, else the lowest."""
-    for u in range(span[0], span[1]):
+    grid = grid_of(steps, "paper", indicator_retention=True)
+    numbers = (c.price, c.reference_offer, c.offer_today, c.probability, c.elasticity, c.cutoff)
+    columns = (*numbers, c.offer_min, c.offer_max)
+    floats = [np.ascontiguousarray(column, dtype=float) for column in columns]
+    asked = Asked._make([*floats, np.ascontiguousarray(c.permitted, dtype=np.int8)])
+
+    def one(low: int) -> int:
+        high = min(low + COMPILED_CHUNK, len(c))
+        return int(_fill(asked, grid, low, high, choice, retained))
+
+    with ThreadPoolExecutor(threads) as pool:
+        faulty = sum(pool.map(one, range(0, len(c), COMPILED_CHUNK)))
+    if faulty:  # refused there, in words
+        OfferOptions(c, "paper", steps, indicator_retention=True)
+
+
+@compiling.compiled
+def _fill(
+    asked: Asked, grid: curves.Grid, low: int, high: int, choice: Array, retained: Array
+) -> int:
+    """Fill in the lowest option that clears, else the lowest; return how many have none."""
+    faulty = 0
+    for u in range(low, high):
+        permitted = asked.permitted[u]
         column, offer, clear = -1, 0.0, False
-        if units.first[u] <= units.last[u]:
-            clear = units.clear_low[u] <= units.clear_high[u]
-            column = curves.STEPS + (units.clear_low[u] if clear else units.first[u])
-            offer = curves.column_offer(units, grid, u, column)
-        if units.permitted[u] & (curves.MAY_STAY | curves.MAY_GO_WITHOUT):
+        usable = _usable(asked, u)
+        if usable and permitted & curves.MAY_STEP:
+            k = asked.reference[u]
+            first, last = curves.inside(grid, k, asked.offer_min[u], asked.offer_max[u])
+            if first <= last:
+                step = _lowest(asked, grid, u, first, last)
+                clear = step <= last
+                step = step if clear else first
+                column, offer = curves.STEPS + step, curves.step_offer(grid, k, step)
+        if usable and permitted & (curves.MAY_STAY | curves.MAY_GO_WITHOUT):
             for other in (curves.NO_OFFER, curves.TODAY):
-                if units.permitted[u] & (1 << other):
-                    this = curves.column_offer(units, grid, u, other)
-                    clears = curves.probability(units, grid, u, this) >= units.cutoff[u]
+                if permitted & (1 << other):
+                    this = asked.today[u] if other == curves.TODAY else 0.0
+                    clears = _offer_clears(asked, u, this)
                     lower = clears == clear and this <= offer
                     if column < 0 or (clears and not clear) or lower:
                         column, offer, clear = other, this, clears
         choice[u], retained[u] = column, clear
+        faulty += column < 0
+    return faulty
+
+
+@compiling.compiled
+def _usable(asked: Asked, u: int) -> bool:
+    """Return whether every number of a unit is what it must be; NaN never is."""
+    k, f, today = asked.reference[u], asked.probability[u], asked.today[u]
+    cut, permitted = asked.cutoff[u], asked.permitted[u]
+    ends = abs(asked.offer_min[u]) + abs(asked.offer_max[u])
+    money = (asked.price[u] >= 0.0) & (asked.price[u] < np.inf)
+    percent = (k >= 0.0) & (k <= 100.0) & (today >= 0.0) & (today <= 100.0)
+    share = (f >= 0.0) & (f <= 1.0) & (abs(asked.elasticity[u]) < np.inf) & (cut >= -np.inf)
+    open_ = (permitted > 0) & (permitted < 8)
+    within = (ends < np.inf) | (permitted & curves.MAY_STEP == 0)
+    return money & percent & share & open_ & within
+
+
+@compiling.compiled
+def _lowest(asked: Asked, grid: curves.Grid, u: int, first: int, last: int) -> int:
+    """Return the lowest step of first … last that clears; past the last where none does."""
+    k, f, e = asked.reference[u], asked.probability[u], asked.elasticity[u]
+    cut = asked.cutoff[u]
+    if grid.even and 0.0 < cut <= 1.0 and k > 0.0:
+        gap = grid.steps[1] - grid.steps[0]
+        rise = f * e * (gap if grid.relative else gap / k)  # of the line, per step
+        if rise > STEEP:
+            start = grid.steps[0] if grid.relative else grid.steps[0] / k - 1.0
+            place = (cut - f * (1.0 + e * start)) / rise
+            number = np.ceil(place)
+            if NEAR < number - place < 1.0 - NEAR:
+                return int(min(max(number, float(first)), last + 1.0))
+    if e <= 0.0 or k <= 0.0:  # nowhere if not at the first
+        clear = _offer_clears(asked, u, curves.step_offer(grid, k, first))
+        return first if clear else last + 1
+    if not _offer_clears(asked, u, curves.step_offer(grid, k, last)):
+        return last + 1
+    while not _offer_clears(asked, u, curves.step_offer(grid, k, first)):
+        first += 1
+    return first
+
+
+@compiling.compiled
+def _offer_clears(asked: Asked, u: int, offer: float) -> bool:
+    """Return whether the line reaches the cut-off at an offer, as an enumeration reckons it."""
+    k = asked.reference[u]
+    change = offer / k - 1.0 if k > 0.0 else 0.0
+    p = asked.probability[u] * (1.0 + change * asked.elasticity[u])
+    return min(max(p, 0.0), 1.0) >= asked.cutoff[u]
 
 
 def _lowest_that_clears(c: OfferColumns, steps: Steps) -> tuple[Array, Array]:
