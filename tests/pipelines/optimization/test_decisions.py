@@ -1,11 +1,13 @@
 """What enters the program, what is kept out of it and why, and what is refused."""
 
+import ibis
 import numpy as np
 import pytest
 from pandas import DataFrame
 
 from promo_kedro.errors import InputError
-from promo_kedro.pipelines.optimization.decisions import Aim, check_required, decisions_of
+from promo_kedro.pipelines.optimization.decisions import Aim, decisions_of
+from promo_kedro.pipelines.optimization.nodes import gather_decisions
 from promo_kedro.pipelines.optimization.parameters import OptimizationParameters
 from promo_kedro.pipelines.optimization.rules import (
     Exclusions,
@@ -128,15 +130,6 @@ def test_elasticities_of_another_curve_are_refused(tables):
         decisions_of(**tables)
 
 
-def test_mistyped_category_is_refused_with_the_nearest_name():
-    parameters = OptimizationParameters.model_validate(
-        {"retention_required": {"exact": {"Bakry": 0.3}}}
-    )
-    with pytest.raises(InputError, match=r"'Bakry'.*'Bakery'"):
-        check_required(["Bakery", "Meat"], parameters)
-    check_required(["Bakry"], parameters)
-
-
 COLUMNS = [
     "category",
     "customer_id",
@@ -152,6 +145,8 @@ COLUMNS = [
     "cutoff",
     "offer_min",
     "offer_max",
+    "range_min",
+    "range_max",
     "permitted",
     "adjustable",
     "kept",
@@ -227,6 +222,22 @@ def test_unknown_column_of_consumers_is_refused(tables):
         decisions_of(**tables, aim=aim)
 
 
+def test_misspelt_group_is_told_by_the_node_with_the_nearest_name(tables):
+    consumers = ibis.memtable(DataFrame({"customer_id": [1], "age_range": ["26-35"]}))
+    rules = {"fair": {"rule": "Fairness", "by": "age_rnge", "at_most": 2}}
+    with pytest.raises(InputError, match="did you mean 'age_range'"):
+        gather_decisions(
+            tables["elasticities"],
+            tables["slopes"].assign(relation="response"),
+            tables["cutoffs"].assign(split="next"),
+            tables["ranges"],
+            ibis.memtable(DataFrame({"item_id": [1], "unit_cost": [1.0]})),
+            consumers,
+            None,
+            OptimizationParameters.model_validate({"rules": rules}),
+        )
+
+
 def test_exclusions_take_effect_by_their_rule_and_are_never_lost_in_silence(tables, caplog):
     exclusions = DataFrame({"customer_id": [2], "item_id": [None], "reason": ["opted out"]})
     without = decisions_of(**tables, exclusions=exclusions)
@@ -250,6 +261,20 @@ def test_exclusions_take_effect_by_their_rule_and_are_never_lost_in_silence(tabl
 def test_mistyped_categories_are_refused_wherever_they_are_named(tables, aim, where):
     with pytest.raises(InputError, match=rf"{where} names .*'Bakry'.*'Bakery'"):
         decisions_of(**tables, aim=aim)
+
+
+def test_a_category_called_as_all_of_them_together_is_refused(tables):
+    for name in ("elasticities", "slopes", "cutoffs", "ranges"):
+        tables[name] = tables[name].replace({"category": {"Meat": "All"}})
+    with pytest.raises(InputError, match=r"a category is called 'All'.*another name in item_data"):
+        decisions_of(**tables)
+
+
+def test_ranges_of_receipts_are_kept_beside_those_that_rules_set(tables):
+    aim = Aim(rules={"range": OfferRange(highest=30)})
+    bakery = decisions_of(**tables, aim=aim).query("category == 'Bakery'").iloc[0]
+    columns = ["offer_min", "offer_max", "range_min", "range_max"]
+    assert bakery[columns].tolist() == [5, 30, 5, 50]
 
 
 def test_rules_narrow_what_is_permitted(tables):

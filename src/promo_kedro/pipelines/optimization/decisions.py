@@ -1,7 +1,7 @@
 """The decisions to be made: what is known of each consumer-item when its offer is chosen."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Literal
@@ -18,6 +18,7 @@ from promo_kedro.pipelines.optimization.rules import (
     narrowed,
 )
 from promo_kedro.pipelines.optimization.rules.fairness import UNKNOWN
+from promo_kedro.pipelines.optimization.totals import ALL
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +39,8 @@ COLUMNS = [
     "cutoff",
     "offer_min",
     "offer_max",
+    "range_min",
+    "range_max",
     "permitted",
     "adjustable",
     "kept",
@@ -100,7 +103,8 @@ def decisions_of(
 
     Returns:
         ``offer_decisions``: one row per consumer-item, sorted by category, consumer and item: its
-        elasticity, slope, cut-off and range, what it costs (money; 0 unless ``cost_known``),
+        elasticity, slope, cut-off and range (as the rules set it; ``range_min`` and ``range_max``
+        are as read from receipts), what it costs (money; 0 unless ``cost_known``),
         which options are ``permitted`` by the rules, whether its offer is ``adjustable``, and if
         not, why it is ``kept``; why it is ``excluded``; and the groups of its consumer. Where the
         response to offers is not identified, slope and elasticity are 0.
@@ -121,6 +125,7 @@ def decisions_of(
     )
     check_cutoffs(units)
     units = with_response(units)
+    units = units.rename(columns={"offer_min": "range_min", "offer_max": "range_max"})
     units = with_costs(units, items, aim.margin_share)
     check_costs(units, aim)
     units = with_groups(units, consumers, aim.consumer_columns)
@@ -164,12 +169,7 @@ def with_groups(units: DataFrame, consumers: DataFrame | None, columns: list[str
     if not columns:
         return units
     known = consumers if consumers is not None else DataFrame({"customer_id": []})
-    for column in columns:
-        if column not in known or column == "customer_id":
-            others = [str(name) for name in known.columns if name != "customer_id"]
-            nearest = get_close_matches(column, others, n=1, cutoff=0)
-            meant = f"; did you mean {nearest[0]!r}?" if nearest else "."
-            raise InputError(f"a rule groups by {column!r}, no column of consumers{meant}")
+    check_groups(columns, [str(name) for name in known.columns])
     groups = known.set_index("customer_id")[columns]
     groups = groups.astype("string").fillna(UNKNOWN).astype(object)
     return units.assign(
@@ -264,8 +264,30 @@ def check_costs(units: DataFrame, aim: Aim) -> None:
         )
 
 
+def check_groups(columns: list[str], known: Iterable[str]) -> None:
+    """Refuse groups of consumers that nothing is known of.
+
+    Args:
+        columns: that rules group consumers by.
+        known: columns of the consumers table.
+    """
+    others = [column for column in known if column != "customer_id"]
+    for column in sorted(set(columns) - set(others)):
+        nearest = get_close_matches(column, others, n=1, cutoff=0)
+        meant = f"; did you mean {nearest[0]!r}?" if nearest else "."
+        raise InputError(f"a rule groups by {column!r}, no column of consumers{meant}")
+
+
 def check_named(categories: list[str], aim: Aim) -> None:
-    """Refuse categories that the parameters name and the data does not have."""
+    """Refuse categories that the parameters name and the data does not have.
+
+    A category called as the results call all of them together is refused, too.
+    """
+    if ALL in categories:
+        raise InputError(
+            f"a category is called {ALL!r}, as the results call all categories together: give it "
+            "another name in item_data."
+        )
     check_categories(list(aim.margin_share), categories, "optimization.margin_share")
     for name, rule in aim.rules.items():
         check_categories(rule.named_categories, categories, f"optimization.rules.{name}")

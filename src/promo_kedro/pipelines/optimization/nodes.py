@@ -38,11 +38,11 @@ def gather_decisions(
     parameters: OptimizationParameters,
 ) -> tuple[DataFrame, DataFrame]:
     """Bring together, per consumer-item, what decides its offer; count those that are kept."""
-    from promo_kedro.pipelines.optimization.decisions import Aim, decisions_of
+    from promo_kedro.pipelines.optimization.decisions import Aim, check_groups, decisions_of
     from promo_kedro.pipelines.optimization.offer_tables import kept_offers
 
     aim = Aim(parameters.objective, parameters.margin_share, parameters.rules)
-    grouped_by = [column for column in aim.consumer_columns if column in consumers.columns]
+    check_groups(aim.consumer_columns, consumers.columns)
     curves = elasticity_curves[elasticity_curves["relation"] == parameters.relation]
     cutoffs = consumer_cutoffs[consumer_cutoffs["split"] == "next"]
     decisions = decisions_of(
@@ -51,7 +51,7 @@ def gather_decisions(
         cutoffs[["customer_id", "category", "cutoff"]],
         offer_ranges[["category", "offer_min", "offer_max"]],
         items=items.select("item_id", "unit_cost").to_pandas(),
-        consumers=consumers.select("customer_id", *grouped_by).to_pandas(),
+        consumers=consumers.select("customer_id", *aim.consumer_columns).to_pandas(),
         exclusions=None if offer_exclusions is None else offer_exclusions.to_pandas(),
         aim=aim,
     )

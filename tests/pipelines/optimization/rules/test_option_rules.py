@@ -59,8 +59,8 @@ def test_adjustable_is_having_a_step_strictly_inside(steps):
             "category": "Bakery",
             "reference_offer": rng.integers(0, 6, n) * 10.0,
             "slope": 0.05,
-            "offer_min": lowest,
-            "offer_max": lowest + rng.integers(0, 12, n),
+            "range_min": lowest,
+            "range_max": lowest + rng.integers(0, 12, n),
         }
     )
     decisions = narrow(facts, steps)
@@ -144,7 +144,14 @@ def test_order_of_rules_and_earlier_narrowing_change_nothing(facts):
     once = narrow(facts, *rules)
     assert narrow(facts, *reversed(rules)).equals(once)
     assert narrow(once, *rules).equals(once)
-    assert narrow(once)["permitted"].tolist() == narrow(facts)["permitted"].tolist()
+    assert narrow(once).equals(narrow(facts)[list(narrow(once))])
+
+
+def test_a_range_that_is_taken_out_leaves_the_one_of_the_receipts(facts):
+    ranged = narrow(facts, OfferRange(highest=15))
+    columns = ["offer_min", "offer_max"]
+    assert narrow(ranged)[columns].equals(narrow(facts)[columns])
+    assert narrow(ranged, OfferRange(lowest=9))["offer_max"].tolist()[:5] == [40] * 5
 
 
 def test_kinds_that_narrow_stand_in_the_order_in_which_they_do():

@@ -83,10 +83,15 @@ def narrowed(decisions: DataFrame, rules: Mapping[str, Rule]) -> DataFrame:
     """Return ``offer_decisions`` with the options that the rules leave.
 
     Args:
-        decisions: ``offer_decisions`` with the ranges read from receipts; ``permitted``,
-            ``adjustable`` and ``kept`` are made anew, so earlier rules leave no trace in them.
+        decisions: ``offer_decisions``; ranges start from those read from receipts, and
+            ``permitted``, ``adjustable`` and ``kept`` are made anew, so earlier rules leave no
+            trace.
         rules: in any order.
     """
+    if "range_min" in decisions:
+        decisions = decisions.assign(
+            offer_min=decisions["range_min"], offer_max=decisions["range_max"]
+        )
     others = [rule for rule in rules.values() if not isinstance(rule, OfferSteps)]
     for rule in sorted([*others, steps_of(rules)], key=lambda rule: KINDS.index(type(rule))):
         decisions = rule.narrow(decisions)
