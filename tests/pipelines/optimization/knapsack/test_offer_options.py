@@ -202,6 +202,13 @@ def test_threads_and_order_change_nothing(rule, monkeypatch):
     np.testing.assert_array_equal(moved.choose(weights).option, one.option[order])
 
 
+COUPLED = {
+    "relative": Menu(True, np.array([-0.4, 0, 0.3])),
+    "absolute": Menu(False, np.array([0.0, 10, 30])),
+    "even": Menu(True, np.array([-0.8, -0.4, 0, 0.4, 0.8])),
+}
+
+
 def of_one_consumer(measures, weights, cell, counted):
     """Return the score of one choice of a consumer's units, measures (units, 7)."""
     own = weights[cell].copy()
@@ -213,18 +220,20 @@ def of_one_consumer(measures, weights, cell, counted):
 @pytest.mark.parametrize("cap", [None, 0, 1, 2])
 @pytest.mark.parametrize("counted", [False, True])
 @pytest.mark.parametrize("mode", ["exact", "linear", "paper"])
-@pytest.mark.parametrize("relative", [False, True])
-def test_a_consumer_chooses_the_best_of_all_joint_choices(cap, counted, mode, relative):
-    menu = (
-        Menu(True, np.array([-0.4, 0, 0.3])) if relative else Menu(False, np.array([0.0, 10, 30]))
-    )
-    columns = some_columns(60, seed=2, offer_min=-1.0 if not relative else 2.0, offer_max=60.0)
+@pytest.mark.parametrize("menu", COUPLED)
+def test_a_consumer_chooses_the_best_of_all_joint_choices(cap, counted, mode, menu):
+    even, menu = menu == "even", COUPLED[menu]
+    least = 2.0 if menu.relative else -1.0
+    columns = some_columns(60, seed=2, offer_min=least, offer_max=60.0)
     columns = replace(columns, permitted=columns.permitted | 2)
+    if even:  # no curve too steep to be followed along the steps
+        columns = replace(columns, slope=np.minimum(columns.slope, 0.08))
     if cap == 2:  # offers that cannot be left out take their slots
         columns.permitted[::3] = np.where(columns.offer_today[::3] > 0, 1, 2)
     consumer = np.repeat(np.arange(20), 3)
     weights = some_weights(8, "everything")
     weights[:, 3] = [2.5, -1.0, 0.7]
+    weights[:, 5] *= not even
     rule = ConsumerRule(consumer, cap, counted)
     options = OfferOptions(
         columns, mode, menu, indicator_retention=False, consumer_rule=rule, cells=CELLS

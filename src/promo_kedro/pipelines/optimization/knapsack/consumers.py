@@ -12,6 +12,7 @@ from promo_kedro.pipelines.optimization.knapsack.curves import (
     MAY_GO_WITHOUT,
     MAY_STAY,
     NO_OFFER,
+    SAME,
     STEPS,
     TIE,
     TODAY,
@@ -23,6 +24,15 @@ from promo_kedro.pipelines.optimization.knapsack.curves import (
     probability,
     rate,
     step_clears,
+)
+from promo_kedro.pipelines.optimization.knapsack.kernels import (
+    BESIDE,
+    BEST_P,
+    BEST_STEP,
+    BLOCK,
+    SCRATCH,
+    SECOND,
+    choose_block,
 )
 from promo_kedro.types import Array
 
@@ -72,10 +82,10 @@ def _offer_option(
 
 
 @compiled
-def candidates(
+def _fixed_candidates(
     units: Units, grid: Grid, w: Array, u: int, best: Array, columns: Array, top: Array
 ) -> None:
-    """Fill in the best option of each class, (4, 3), and their columns; −1 where there is none."""
+    """Start the classes with the offer of today and none."""
     best[:], columns[:], top[:] = -np.inf, -1, -np.inf
     for column in (TODAY, NO_OFFER):
         if units.permitted[u] & (1 << column):
@@ -84,6 +94,14 @@ def candidates(
             clear = p >= units.cutoff[u]
             rated = rate(units, grid, w, u, offer, p, clear)
             _offer_option(rated, clear, column, grid, best, columns, top)
+
+
+@compiled
+def candidates(
+    units: Units, grid: Grid, w: Array, u: int, best: Array, columns: Array, top: Array
+) -> None:
+    """Fill in the best option of each class, (4, 3), and their columns; −1 where there is none."""
+    _fixed_candidates(units, grid, w, u, best, columns, top)
     x, ratio, y = units.start[u], units.ratio[u], 1.0 - units.probability[u]
     direct = not grid.even or (grid.exact and ratio < 0.0)
     for step in range(units.first[u], units.last[u] + 1):
@@ -96,6 +114,52 @@ def candidates(
         clear = step_clears(units, grid, u, step)
         rated = rate(units, grid, w, u, offer, p, clear)
         _offer_option(rated, clear, STEPS + step, grid, best, columns, top)
+
+
+@compiled
+def candidates_beside(
+    units: Units,
+    grid: Grid,
+    w: Array,
+    i: int,
+    u: int,
+    s: Array,
+    best: Array,
+    columns: Array,
+    top: Array,
+) -> bool:
+    """Fill in the same from the best step of a block; return whether it could be told.
+
+    Scores above 0 fall on either side of the best step, so of the steps that clear and of those
+    that do not, one has the best, and the other its best where the two meet.
+    """
+    first, last = units.first[u], units.last[u]
+    if first > last or column_offer(units, grid, u, STEPS + first) <= 0.0:
+        return False
+    _fixed_candidates(units, grid, w, u, best, columns, top)
+    step = first + int(s[BEST_STEP + i])
+    offer, clear = column_offer(units, grid, u, STEPS + step), step_clears(units, grid, u, step)
+    rated = rate(units, grid, w, u, offer, s[BEST_P + i], clear)
+    before = top[1, 1]
+    _offer_option(rated, clear, STEPS + step, grid, best, columns, top)
+    if units.permitted[u] & MAY_STAY and abs(offer - units.today[u]) <= SAME:
+        top[1, 1] = before
+    top[1, 1] = max(top[1, 1], s[SECOND + i])
+    if not grid.counts_consumers:
+        return True
+    low, high = units.clear_low[u], units.clear_high[u]
+    if low > high:
+        return True
+    beyond, nearest = low - 1 if low > first else high + 1, low if step < low else high
+    other = beyond if clear else nearest
+    if not first <= other <= last:
+        return True
+    offer = column_offer(units, grid, u, STEPS + other)
+    rated = rate(units, grid, w, u, offer, probability(units, grid, u, offer), not clear)
+    seconds = top[1, 0], top[1, 1]
+    _offer_option(rated, not clear, STEPS + other, grid, best, columns, top)
+    top[1, 0], top[1, 1] = seconds
+    return rated[0] - w[6] > 0.0
 
 
 @compiled
@@ -259,12 +323,17 @@ def choose_consumers(
     grid: Grid,
     weights: Array,
     span: tuple[int, int],
-    cap: int,
+    rule: tuple[int, bool],
     option: Array,
     regret: Array,
     totals: Array,
 ) -> None:
-    """Choose for the consumers of a span; add to the totals; fill regret where it has a length."""
+    """Choose for the consumers of a span; add to the totals; fill regret where it has a length.
+
+    ``rule``: the most offers of a consumer, and whether classes can be told from the best step.
+    """
+    cap, beside = rule
+    scratch, block, until, fast = np.ones(SCRATCH), span[0], span[0], False
     own = weights.copy()
     if grid.counts_consumers:
         own[:, 3] = 0.0
@@ -278,7 +347,15 @@ def choose_consumers(
         top, kinds, gain = np.empty((count, 2, 2)), np.zeros(count, np.int8), np.empty(count)
         for v in range(count):
             w = own[units.cell[low + v]]
-            candidates(units, grid, w, low + v, best[v], columns[v], top[v])
+            u = low + v
+            if beside and u >= until:
+                block, until = u, min(u + BLOCK, span[1])
+                fast = choose_block(units, grid, own, u, until - u, scratch, BESIDE)
+            told = fast and candidates_beside(
+                units, grid, w, u - block, u, scratch, best[v], columns[v], top[v]
+            )
+            if not told:
+                candidates(units, grid, w, u, best[v], columns[v], top[v])
         if grid.counts_consumers:
             reward = weights[units.cell[low], 3]
             _settle_consumer(best, columns, cap, reward, kinds, gain)

@@ -230,8 +230,8 @@ def _place(units: Units, grid: Grid, s: Array, low: int, count: int, step: int) 
 @compiled
 def choose_block(
     units: Units, grid: Grid, weights: Array, low: int, count: int, s: Array, kind: int
-) -> None:
-    """Leave the best step of each unit of a block in the scratch.
+) -> bool:
+    """Leave the best step of each unit of a block in the scratch; return whether it went fast.
 
     Args:
         units: all.
@@ -247,7 +247,7 @@ def choose_block(
     if kind == GENERAL or direct:
         fill_general(units, grid, weights, low, count, s)
         walk(units, grid, s, low, count, most, direct)
-        return
+        return False
     walk_fast(s, most)
     if kind == BESIDE:
         second_beside(s)
@@ -257,6 +257,7 @@ def choose_block(
             fixed = weights[units.cell[low + i]][6]
             s[BEST + i] += fixed
             s[SECOND + i] += fixed
+    return True
 
 
 @compiled

@@ -148,6 +148,7 @@ class OfferOptions(Options):
         option = np.empty(len(self), dtype=np.int8)
         losses = np.empty(len(self) if regret else 0, dtype=np.float32)
         kind = self._kind(weights, regret)
+        beside = self._classes_beside(weights)
 
         def one(span: tuple[int, int]) -> Array:
             totals, scratch = np.zeros((self._cells, MEASURES)), np.ones(kernels.SCRATCH)
@@ -157,7 +158,14 @@ class OfferOptions(Options):
                 )
             else:
                 consumers.choose_consumers(
-                    self._units, self._grid, weights, span, self._cap, option, losses, totals
+                    self._units,
+                    self._grid,
+                    weights,
+                    span,
+                    (self._cap, beside),
+                    option,
+                    losses,
+                    totals,
                 )
             return totals
 
@@ -213,18 +221,6 @@ class OfferOptions(Options):
             self.steps,
             indicator_retention=self._grid.retention_clears,
             consumer_rule=self._rule_of(units),
-            cells=self._cells,
-            threads=self.threads,
-        )
-
-    def coupled_by(self, rule: ConsumerRule | None) -> "OfferOptions":
-        """Return the same options, each unit measured alike, under another consumer rule."""
-        return OfferOptions(
-            self.columns,
-            self.mode,
-            self.steps,
-            indicator_retention=self._grid.retention_clears,
-            consumer_rule=rule,
             cells=self._cells,
             threads=self.threads,
         )
@@ -288,6 +284,13 @@ class OfferOptions(Options):
         if not regret:
             return kernels.FAST
         return kernels.GENERAL if weights[:, Measure.OFFER].any() else kernels.BESIDE
+
+    def _classes_beside(self, weights: Array) -> bool:
+        """Return whether scores of units by themselves rise and then fall along the steps."""
+        grid = self._grid
+        follows = grid.exact and grid.even and not grid.worth_clears
+        own = grid.counts_consumers or not grid.retention_clears
+        return bool(follows and own and not weights[:, Measure.OFFER].any())
 
     def _offers(self, choice: Array, span: tuple[int, int]) -> Array:
         low, high = span
