@@ -214,6 +214,10 @@ def test_offers_never_leave_the_range():
         (15 * 1.05 * 4, {"offer_max": 90}, {63}),  # 63.00000000000001 in floating point
         (3.4, {}, {4}),  # 3 is the edge of the range
         (49.6, {}, {49}),
+        (50 - 4e-9, {}, {49}),  # as good as the edge of the range, and not on it
+        (3 + 4e-9, {}, {4}),
+        (20.0 + 1e-13, {"offer_min": 20 - 1e-13, "offer_max": 22.0}, {20}),  # on it: not bound
+        (0.4, {"offer_min": 0.0, "offer_max": 0.9}, {0.4}),  # nothing to round to
         (0.4, {"offer_min": -1.0}, {1}),  # an offer is not rounded away
         (0.4, {"offer_min": -1.0, "permitted": 6}, {0, 1}),
         (0.0, {"permitted": 2}, {0}),
@@ -250,6 +254,27 @@ def test_what_is_sent_and_what_it_costs():
         cost["revenue_planned"] - cost["revenue_sent"]
     )
     assert (cost["rules_broken"] == "").all()
+
+
+def test_what_rounding_costs_the_objective_stands_beside_what_it_costs_in_revenue():
+    decisions = make_decisions(8, 2, ("Bakery", "Meat"))
+    offer = np.random.default_rng(1).uniform(6, 45, 8)
+    planned = make_planned(decisions, offer)
+    margin = planned.program.objective.copy()
+    margin[:, Measure.SALES] = 0.4  # 60 % of the price is paid for the goods
+    planned.program = replace(planned.program, objective=margin)
+    _, cost = send_offers([planned], FROM, TO, 5.0, SOLVER)
+    sent = round_offers(planned, 5.0, SOLVER).offer
+    for what, given in {"planned": offer, "sent": sent}.items():
+        measures = planned.options.measures(given)
+        earned = 0.4 * measures[:, Measure.SALES] - measures[:, Measure.SPEND]
+        assert cost[f"objective_{what}"].tolist() == pytest.approx(
+            [earned[:4].sum(), earned[4:].sum(), earned.sum()]
+        )
+    assert cost["objective_cost"].to_numpy() == pytest.approx(
+        cost["objective_planned"] - cost["objective_sent"]
+    )
+    assert cost["objective_cost"].iloc[-1] != pytest.approx(cost["revenue_cost"].iloc[-1])
 
 
 def test_rules_broken_are_named_where_they_bind():

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from promo_kedro.pipelines.optimization.rules.offer_steps import inside
 from promo_kedro.pipelines.optimization.totals import category_sums
 from promo_kedro.types import Array
 
@@ -52,9 +53,9 @@ def find_edges(planned: "Planned") -> Edges:
     # One step at a time: a table of all steps of all units would not fit in memory.
     for step in np.asarray(steps.values):
         offer = reference * (1 + step) if steps.relative else np.full(len(low), step)
-        inside = (offer > low) & (offer < high)
-        np.minimum(lowest, offer, out=lowest, where=inside)
-        np.maximum(highest, offer, out=highest, where=inside)
+        open_ = inside(offer, low, high)
+        np.minimum(lowest, offer, out=lowest, where=open_)
+        np.maximum(highest, offer, out=highest, where=open_)
         np.minimum(first, offer, out=first)
         np.maximum(last, offer, out=last)
     adjustable = decisions["adjustable"].to_numpy()

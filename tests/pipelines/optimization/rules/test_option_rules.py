@@ -66,10 +66,20 @@ def test_adjustable_is_having_a_step_strictly_inside(steps):
     decisions = narrow(facts, steps)
     for _, unit in decisions.iloc[:200].iterrows():
         offers = unit["reference_offer"] * (1 + steps.values) if steps.relative else steps.values
-        some = any(unit["offer_min"] < offer < unit["offer_max"] for offer in offers)
+        some = any(unit["offer_min"] < round(offer, 8) < unit["offer_max"] for offer in offers)
         open_ = some and not (steps.relative and unit["reference_offer"] == 0)
         assert unit["adjustable"] == open_
     assert 0 < decisions["adjustable"].sum() < n
+
+
+def test_a_step_on_an_open_bound_is_not_inside_whatever_rounding_does_to_it():
+    steps, percents = OfferSteps(), np.arange(-95, 100, 5)
+    reference = np.repeat(np.arange(1.0, 101), len(percents) - 1)
+    lowest = (np.arange(1, 101)[:, None] * (100 + percents[:-1]) / 100).ravel()
+    highest = (np.arange(1, 101)[:, None] * (100 + percents[1:]) / 100).ravel()
+    assert not steps.any_inside(reference, lowest, highest).any()
+    assert steps.any_inside(reference, lowest, highest + 1e-6).all()
+    assert steps.any_inside(reference, lowest - 1e-6, highest).all()
 
 
 def test_a_menu_moves_what_has_no_reference_and_its_0_is_no_offer(facts):

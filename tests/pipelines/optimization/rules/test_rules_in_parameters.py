@@ -72,6 +72,16 @@ def test_every_example_in_the_page_works():
         ("steps: {rule: OfferSteps, offers: [0]}", "no offer above 0"),
         ("steps: {rule: OfferSteps, changes: [-1]}", "greater than -1"),
         ("go: {rule: NoOffer, hard: false}", "cannot be soft"),
+        ("go: {rule: NoOffer, priority: 2}", "NoOffer is hard .*priority 2 says nothing"),
+        ("keep: {rule: Retention, priority: 3}", "Retention is hard .*priority 3 says nothing"),
+        (
+            "few: {rule: MaxOffersPerConsumer, at_most: 1, hard: false, priority: 2}",
+            "given up last: leave out priority 2",
+        ),
+        ("keep: {rule: Retention, at_least: true}", "a number is needed, not true"),
+        ("keep: {rule: Retention, categories: {Meat: no}}", "a number is needed, not false"),
+        ("few: {rule: MaxOffersPerConsumer, at_most: yes}", "a number is needed, not true"),
+        ("steps: {rule: OfferSteps, offers: [5, yes]}", "a number is needed, not true"),
         ("one: {rule: NoOffer}\ntwo: {rule: NoOffer}", "2 rules NoOffer, of which there can be"),
         ("few: {rule: MaxOffersPerConsumer}", "Field required"),
         ("fair: {rule: Fairness, by: age, at_most: 1, of: price}", "'probability' or 'offer'"),
@@ -80,6 +90,15 @@ def test_every_example_in_the_page_works():
 def test_mistakes_are_told_plainly(text, message):
     with pytest.raises(ValidationError, match=message):
         read(text)
+
+
+def test_soft_rules_may_be_ranked_and_a_cap_may_be_soft():
+    rules = read(
+        "keep: {rule: Retention, hard: false, priority: 2}\n"
+        "few: {rule: MaxOffersPerConsumer, at_most: 1, hard: false}"
+    )
+    assert [(rule.hard, rule.priority) for rule in rules.values()] == [(False, 2), (False, 1)]
+    assert RULES.validate_python(RULES.dump_python(rules)) == rules
 
 
 def test_two_budgets_may_stand_side_by_side():

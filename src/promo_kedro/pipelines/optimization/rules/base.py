@@ -6,10 +6,10 @@ A new rule is one class in one file, named in the union of ``rules/__init__.py``
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from promo_kedro.parameters import Parameters
 from promo_kedro.pipelines.optimization.knapsack.measures import Measure
@@ -17,6 +17,17 @@ from promo_kedro.pipelines.optimization.knapsack.program import Row
 from promo_kedro.types import Array, DataFrame
 
 Scope = Literal["category", "whole"]
+
+
+def _refuse_flag(given: Any) -> Any:
+    """Refuse yes and no, which would else be read as 1 and 0."""
+    if isinstance(given, bool):
+        raise ValueError(f"a number is needed, not {str(given).lower()}")
+    return given
+
+
+Number = Annotated[float, BeforeValidator(_refuse_flag)]
+Count = Annotated[int, BeforeValidator(_refuse_flag)]
 
 
 @dataclass(frozen=True)
@@ -85,7 +96,16 @@ class Rule(Parameters):
 
     rule: str
     hard: bool = True
-    priority: int = Field(default=1, ge=1)
+    priority: Annotated[Count, Field(ge=1)] = 1
+
+    @model_validator(mode="after")
+    def _refuse_priority_that_nothing_reads(self) -> Self:
+        if self.hard and self.priority != 1:
+            raise ValueError(
+                f"{self.rule} is hard and never given up, so priority {self.priority} says "
+                "nothing: leave it out, or set hard to false"
+            )
+        return self
 
     @property
     def spans_categories(self) -> bool:
@@ -117,11 +137,13 @@ class Rule(Parameters):
 
 
 class OptionRule(Rule):
-    """A rule about which options there are; it has no soft form."""
+    """A rule about which options there are; it has no soft form unless it says so."""
+
+    may_be_soft: ClassVar[bool] = False
 
     @model_validator(mode="after")
     def _refuse_soft(self) -> Self:
-        if not self.hard:
+        if not self.hard and not self.may_be_soft:
             raise ValueError(
                 f"{self.rule} decides which offers there are, so it cannot be soft: leave out "
                 "hard, or leave out the rule"

@@ -7,9 +7,9 @@ from pydantic import Field, model_validator
 
 from promo_kedro.pipelines.optimization.knapsack.measures import Measure
 from promo_kedro.pipelines.optimization.knapsack.program import Row
-from promo_kedro.pipelines.optimization.rules.base import Part, RowRule, Scope, Standing
+from promo_kedro.pipelines.optimization.rules.base import Number, Part, RowRule, Scope, Standing
 
-Money = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Money = Annotated[Number, Field(ge=0, allow_inf_nan=False)]
 
 
 class Budget(RowRule):

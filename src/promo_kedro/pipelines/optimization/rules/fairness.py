@@ -8,7 +8,14 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from promo_kedro.pipelines.optimization.knapsack.program import Row
-from promo_kedro.pipelines.optimization.rules.base import Part, RowRule, Scope, Standing
+from promo_kedro.pipelines.optimization.rules.base import (
+    Count,
+    Number,
+    Part,
+    RowRule,
+    Scope,
+    Standing,
+)
 from promo_kedro.types import Array
 
 logger = logging.getLogger(__name__)
@@ -44,8 +51,8 @@ class Fairness(RowRule):
     scope: Scope = "whole"
     by: Annotated[str, Field(min_length=1)]
     of: Literal["probability", "offer"] = "probability"
-    at_most: Annotated[float, Field(ge=0, le=100)]
-    min_consumer_items: int = Field(default=100, ge=1)
+    at_most: Annotated[Number, Field(ge=0, le=100)]
+    min_consumer_items: Annotated[Count, Field(ge=1)] = 100
     compare_unknown: bool = False
 
     @property

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from promo_kedro.pipelines.optimization.knapsack.program import Row
-from promo_kedro.pipelines.optimization.rules.base import RowRule, Scope, Standing
+from promo_kedro.pipelines.optimization.rules.base import Number, RowRule, Scope, Standing
 
 
 class MarginFloor(RowRule):
@@ -29,7 +29,7 @@ class MarginFloor(RowRule):
 
     rule: Literal["MarginFloor"] = "MarginFloor"
     scope: Scope = "category"
-    at_least: Annotated[float, Field(ge=0, le=1)]
+    at_least: Annotated[Number, Field(ge=0, le=1)]
 
     def rows(self, name: str, standing: Standing) -> list[Row]:
         """Return (1 − s) · (sales − spend) − cost ≥ 0, in money."""

@@ -1,11 +1,11 @@
 """Max offers per consumer: how many offers one consumer may be sent."""
 
 import logging
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from promo_kedro.pipelines.optimization.rules.base import OptionRule, Scope
+from promo_kedro.pipelines.optimization.rules.base import Count, OptionRule, Scope
 from promo_kedro.pipelines.optimization.rules.permitted import NO_OFFER, STEPS, permit
 from promo_kedro.types import DataFrame
 
@@ -19,6 +19,9 @@ class MaxOffersPerConsumer(OptionRule):
     without an offer becomes an option of every adjustable consumer-item, as under ``NoOffer``; and
     of offers that cannot be changed only where a consumer has more than N of them.
 
+    A soft one is kept whole or given up whole: where the hard rules cannot be met with it, the
+    plan is made without it. So it is given up last, after every other soft rule.
+
     Attributes:
         scope: ``whole`` counts a consumer's offers over all categories, ``category`` in each.
         at_most: the number N.
@@ -30,10 +33,20 @@ class MaxOffersPerConsumer(OptionRule):
     """
 
     single: ClassVar[bool] = True
+    may_be_soft: ClassVar[bool] = True
 
     rule: Literal["MaxOffersPerConsumer"] = "MaxOffersPerConsumer"
     scope: Scope = "whole"
-    at_most: int = Field(ge=0)
+    at_most: Annotated[Count, Field(ge=0)]
+
+    @model_validator(mode="after")
+    def _refuse_other_priorities(self) -> Self:
+        if self.priority != 1:
+            raise ValueError(
+                f"{self.rule} is kept or given up whole, and given up last: leave out priority "
+                f"{self.priority}"
+            )
+        return self
 
     @property
     def spans_categories(self) -> bool:

@@ -4,10 +4,10 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from promo_kedro.pipelines.optimization.rules.base import OptionRule
+from promo_kedro.pipelines.optimization.rules.base import Number, OptionRule
 from promo_kedro.types import DataFrame
 
-Percent = Annotated[float, Field(ge=0, le=100)]
+Percent = Annotated[Number, Field(ge=0, le=100)]
 
 
 class OfferRange(OptionRule):

@@ -5,14 +5,22 @@ from typing import Annotated, ClassVar, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from promo_kedro.pipelines.optimization.rules.base import OptionRule
+from promo_kedro.pipelines.optimization.rules.base import Number, OptionRule
 from promo_kedro.pipelines.optimization.rules.permitted import NO_OFFER, STEPS, TODAY, permit
 from promo_kedro.types import Array, DataFrame
 
-Change = Annotated[float, Field(gt=-1, allow_inf_nan=False)]
-Offer = Annotated[float, Field(ge=0, le=100)]
+Change = Annotated[Number, Field(gt=-1, allow_inf_nan=False)]
+Offer = Annotated[Number, Field(ge=0, le=100)]
 
 MOST_STEPS = 100
+HAIR = 1e-9
+"""An offer no further from a bound, percentage points, is the bound."""
+
+
+def inside(offer: Array, lowest: Array, highest: Array) -> Array:
+    """Return where offers lie strictly inside a range, whatever rounding did to them."""
+    strictly: Array = (offer > lowest + HAIR) & (offer < highest - HAIR)
+    return strictly
 
 
 class OfferSteps(OptionRule):
@@ -63,11 +71,11 @@ class OfferSteps(OptionRule):
 
     def any_inside(self, reference: Array, lowest: Array, highest: Array) -> Array:
         """Return where some step lies strictly inside the range, (units,)."""
-        inside = np.zeros(len(reference), dtype=bool)
+        some = np.zeros(len(reference), dtype=bool)
         for value in self.values:  # step by step: no table of units × steps
             offer = reference * (1 + value) if self.relative else value
-            inside |= (offer > lowest) & (offer < highest)
-        return inside
+            some |= inside(offer, lowest, highest)
+        return some
 
     def narrow(self, decisions: DataFrame) -> DataFrame:
         """Permit the steps, or today's offer alone, and say why.

@@ -7,9 +7,9 @@ from pydantic import Field
 
 from promo_kedro.pipelines.optimization.knapsack.measures import Measure
 from promo_kedro.pipelines.optimization.knapsack.program import Row
-from promo_kedro.pipelines.optimization.rules.base import Part, RowRule, Scope, Standing
+from promo_kedro.pipelines.optimization.rules.base import Number, Part, RowRule, Scope, Standing
 
-Share = Annotated[float, Field(ge=0, le=1)]
+Share = Annotated[Number, Field(ge=0, le=1)]
 
 
 class Retention(RowRule):

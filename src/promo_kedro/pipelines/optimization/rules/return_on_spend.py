@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from promo_kedro.pipelines.optimization.knapsack.program import Row
-from promo_kedro.pipelines.optimization.rules.base import RowRule, Scope, Standing
+from promo_kedro.pipelines.optimization.rules.base import Number, RowRule, Scope, Standing
 
 
 class ReturnOnSpend(RowRule):
@@ -27,7 +27,7 @@ class ReturnOnSpend(RowRule):
 
     rule: Literal["ReturnOnSpend"] = "ReturnOnSpend"
     scope: Scope = "whole"
-    at_least: Annotated[float, Field(ge=-1, allow_inf_nan=False)]
+    at_least: Annotated[Number, Field(ge=-1, allow_inf_nan=False)]
 
     def rows(self, name: str, standing: Standing) -> list[Row]:
         """Return V(plan) − ρ · Σ spend ≥ V(no offers), in money."""
