@@ -49,6 +49,7 @@ def make_items(n: int, seed: int, categories: tuple[str, ...] = ("Bakery", "Dair
             "permitted": np.where(adjustable, 4, 1).astype(np.int8),
             "adjustable": adjustable,
             "kept": np.where(adjustable, "", KEPT),
+            "cost_known": True,
         }
     )
     return items
@@ -97,6 +98,10 @@ class PlainOptions:
         r = clears if indicator or counted else p
         sales = d["price"] * q
         return np.stack([sales, sales * o / 100, d["cost"] * q, r, p, o, 1.0 * (o > 0)], axis=1)
+
+    def coupled_by(self, rule):
+        counted = self.consumer_rule is not None and self.consumer_rule.any_retained
+        return replace(self, consumer_rule=rule, indicator=True if counted else self.indicator)
 
     def columns(self):
         d, values = self.decisions, np.asarray(self.steps.values)
@@ -190,6 +195,7 @@ def plan_at(
         outcome=outcome,
         offer=options.offers(choices.option),
         set_aside={},
+        left_out=(),
     )
 
 

@@ -52,6 +52,7 @@ class Planned:
         outcome: the plan, and what was given up for it.
         offer: offer percent of each unit, (units,); today's where there is no plan.
         set_aside: category → why its own rules could not be met, so that it keeps today's offers.
+        left_out: the rows of categories set aside, which the program does without.
     """
 
     mode: Mode
@@ -63,6 +64,7 @@ class Planned:
     outcome: Outcome
     offer: Array
     set_aside: dict[str, Outcome] = field(default_factory=dict)
+    left_out: tuple[Row, ...] = ()
 
 
 def plan_programs(
@@ -117,7 +119,9 @@ def plan_program(
     kept = units["kept"].mask(stays & units["adjustable"], SET_ASIDE)
     staying = permit(units, units["permitted"].mask(stays, TODAY), kept)
     left = _planned(name, staying, mode, parameters, without=frozenset(aside))
-    return replace(left, set_aside=aside)
+    stated = _rows(parameters.rules, left.standing)
+    out = tuple(row for row in stated if _of_categories(row, left.standing.cells, frozenset(aside)))
+    return replace(left, set_aside=aside, left_out=out)
 
 
 def build_program(
@@ -151,12 +155,7 @@ def build_program(
         threads=parameters.solver.threads,
     )
     standing = _standing(cells, options, mode, parameters)
-    rows = [
-        row
-        for name, rule in rules.items()
-        for row in rule.rows(name, standing)
-        if not _of_categories(row, cells, without)
-    ]
+    rows = [row for row in _rows(rules, standing) if not _of_categories(row, cells, without)]
     return units, options, Program(options, standing.objective, tuple(rows)), standing
 
 
@@ -249,6 +248,10 @@ def _standing(
         objective=objective,
         retention_as_set=parameters.measure_of(mode) == parameters.measure_of(parameters.mode),
     )
+
+
+def _rows(rules: Mapping[str, Rule], standing: Standing) -> list[Row]:
+    return [row for name, rule in rules.items() for row in rule.rows(name, standing)]
 
 
 def _of_categories(row: Row, cells: DataFrame, categories: frozenset[str]) -> bool:

@@ -55,6 +55,8 @@ def rules_table(
 ) -> DataFrame:
     """Return ``optimization_rules`` of one program: one line per row, in the units shown.
 
+    Rows of categories set aside come last, held against today's offers.
+
     Args:
         planned: the program and what came of it.
         finite_differences: money that a row one shown unit tighter costs when solved anew, by
@@ -64,7 +66,7 @@ def rules_table(
     totals = cell_totals(planned, planned.options.measures(planned.offer))
     prices = prices_by_row(planned)
     lines = []
-    for row in planned.program.rows:
+    for row in (*planned.program.rows, *planned.left_out):
         slack = slack_of(row, totals) * row.scale
         required = row.least * row.scale
         sign = -1.0 if row.at_most else 1.0
@@ -127,11 +129,20 @@ def conflicts_table(planned: "Planned") -> DataFrame:
 
 def _row_status(planned: "Planned", row: Row, slack: float, price: float) -> str:
     outcome = planned.outcome
-    if outcome.plan.choice is None:
-        conflicts = NO_CONFLICTS if outcome.relaxations is None else outcome.relaxations
-        if row.name in set(conflicts.loc[conflicts["in_conflict"].astype(bool), "row"]):
+    if outcome.plan.choice is None or any(row is each for each in planned.left_out):
+        if row.name in _conflicting(planned):
             return "infeasible"
         return "broken" if slack < 0 else "met"
     if row.name in outcome.broken:
         return "broken" if row.hard else "given up"
     return "binding" if price > 0 else "met"
+
+
+def _conflicting(planned: "Planned") -> set[str]:
+    """Return the names of the rows that leave the program, or a category of it, without a plan."""
+    names: set[str] = set()
+    for outcome in (planned.outcome, *planned.set_aside.values()):
+        if outcome.plan.choice is None and outcome.relaxations is not None:
+            conflicts = outcome.relaxations
+            names |= set(conflicts.loc[conflicts["in_conflict"].astype(bool), "row"])
+    return names
