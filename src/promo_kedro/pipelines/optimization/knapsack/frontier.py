@@ -21,7 +21,7 @@ from promo_kedro.pipelines.optimization.knapsack.infeasible import (
     joint_mix,
     row_sizes,
 )
-from promo_kedro.pipelines.optimization.knapsack.mixes import MET, best_mix
+from promo_kedro.pipelines.optimization.knapsack.mixes import MET, Mix, best_mix
 from promo_kedro.pipelines.optimization.knapsack.parameters import SolverParameters
 from promo_kedro.pipelines.optimization.knapsack.program import Plan, Program, Row
 from promo_kedro.pipelines.optimization.knapsack.route import shortfall, solve
@@ -32,6 +32,8 @@ RAISE = 4.0
 RAISES = 20
 SAMPLE = 5_000
 PROBES = 3
+DRAWN = 10.0
+NEAREST = 8
 
 
 def trace_frontier(
@@ -208,9 +210,20 @@ def _solved_points(program: Program, row: int, points: int) -> list[Corner]:
     wanted[-1] -= MET * size
     found, plans = [free.prices], free.plans
     for least in wanted:
-        mix = best_mix(_required(program, row, float(least)), worth, plans)
-        found, plans = [*found, mix.prices], mix.plans
+        required = _required(program, row, float(least))
+        mix = best_mix(required, DRAWN * worth, plans)
+        found, plans = [*found, mix.prices], most.plans + _nearest(required, mix)
     return _envelope(program, row, wanted, np.array(found))
+
+
+def _nearest(program: Program, mix: Mix) -> tuple[Array, ...]:
+    """Return a few of the plans of a mix: what each cell does best at its prices, side by side."""
+    plans = np.array(mix.plans)
+    score = np.einsum("pcm,cm->pc", plans, program.weights(mix.prices))
+    if program.options.consumer_rule is not None:
+        score[:] = score.sum(axis=1, keepdims=True)
+    order = np.argsort(-score, axis=0, kind="stable")[: NEAREST + len(program.rows)]
+    return tuple(plans[order, np.arange(plans.shape[1])])
 
 
 def _envelope(program: Program, row: int, wanted: Array, found: Array) -> list[Corner]:
