@@ -4,15 +4,17 @@ import logging
 from difflib import get_close_matches
 
 import pandas as pd
-from pandas import DataFrame, Series
+from pandas import DataFrame, MultiIndex, Series
 
 from promo_kedro.errors import InputError
-from promo_kedro.types import Array
+from promo_kedro.types import Array, Table
 
 logger = logging.getLogger(__name__)
 
 IDS = ["customer_id", "item_id"]
 NO_REASON = "no reason given"
+ID = r"-?\d{1,18}(\.0*)?"
+"""A whole number; tables with empty ids are often saved with them as 1042.0."""
 
 
 def reasons_of(units: DataFrame, exclusions: DataFrame) -> Array:
@@ -29,15 +31,27 @@ def reasons_of(units: DataFrame, exclusions: DataFrame) -> Array:
         InputError: a column is missing, an id is not a whole number, or a row has neither id.
     """
     listed = _checked(exclusions)
-    _tell_of_strangers(units, listed)
+    strange = Series(False, index=listed.index)
     reasons = Series("", index=range(len(units)), dtype=object)
     for named in (["item_id"], ["customer_id"], IDS):
         absent = [column for column in IDS if column not in named]
         rows = listed[listed[named].notna().all(axis=1) & listed[absent].isna().all(axis=1)]
-        found = rows.astype(dict.fromkeys(named, "int64")).groupby(named)["reason"].min()
+        rows = rows.astype(dict.fromkeys(named, "int64"))
+        known = MultiIndex.from_frame(units[named])
+        strange[rows.index] = ~MultiIndex.from_frame(rows[named]).isin(known)
+        found = rows.groupby(named)["reason"].min()
         matched = units[named].merge(found.reset_index(), on=named, how="left")["reason"]
         reasons = matched.astype(object).where(matched.notna(), reasons)
+    _tell_of(strange)
     return reasons.to_numpy(dtype=object)
+
+
+def as_text(exclusions: Table) -> DataFrame:
+    """Return the list with every column as text, from whatever file it was read.
+
+    Whole numbers beside empty ids would become floats on their way.
+    """
+    return exclusions.cast(dict.fromkeys(exclusions.columns, "string")).to_pandas()
 
 
 def _checked(exclusions: DataFrame) -> DataFrame:
@@ -58,30 +72,30 @@ def _refuse_missing_columns(columns: list[str]) -> None:
     for column in [*IDS, "reason"]:
         if column not in columns:
             close = get_close_matches(column, columns, n=1)
-            meant = f"; did you mean it by {close[0]!r}?" if close else "; add it."
+            meant = f"; did you mean {close[0]!r}?" if close else "; add it."
             raise InputError(f"offer_exclusions has no column {column}{meant}")
 
 
 def _whole_numbers(ids: Series) -> Array:
+    """Return ids digit by digit: as floats, long ones would become those of others."""
     text = ids.astype("string").str.strip().replace("", pd.NA)
-    numbers = pd.to_numeric(text, errors="coerce").astype("Float64")
-    wrong = text.notna() & ~(numbers % 1 == 0).fillna(False).astype(bool)
+    wrong = ~text.str.fullmatch(ID).fillna(True).astype(bool)
     if wrong.any():
         raise InputError(
             f"offer_exclusions, column {ids.name}: {wrong.sum()} of {len(ids)} rows are not whole "
-            f"numbers, for example {text[wrong].iloc[0]!r}. Correct them, or leave the id empty "
-            "to mean all."
+            f"numbers of at most 18 digits, for example row {wrong.to_numpy().argmax() + 1}. "
+            "Correct them, or leave the id empty to mean all."
         )
-    return numbers.astype("Int64").array
+    return text.str.replace(r"\..*", "", regex=True).astype("Int64").array
 
 
-def _tell_of_strangers(units: DataFrame, listed: DataFrame) -> None:
-    strange = Series(False, index=listed.index)
-    for column in IDS:
-        strange |= listed[column].notna() & ~listed[column].isin(units[column])
+def _tell_of(strange: Series) -> None:
+    """Warn of rows that are about nothing: their ids may be wrong."""
     if strange.any():
-        logger.info(
-            "%d of %d exclusions name a consumer or an item that gets no offer anyway",
+        logger.warning(
+            "%d of %d exclusions, for example row %d, are about no consumer-item that could get "
+            "an offer: look for mistakes in their ids",
             strange.sum(),
-            len(listed),
+            len(strange),
+            strange.to_numpy().argmax() + 1,
         )

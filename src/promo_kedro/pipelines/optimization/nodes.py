@@ -39,7 +39,8 @@ def gather_decisions(
 ) -> tuple[DataFrame, DataFrame]:
     """Bring together, per consumer-item, what decides its offer; count those that are kept."""
     from promo_kedro.pipelines.optimization.decisions import Aim, check_groups, decisions_of
-    from promo_kedro.pipelines.optimization.offer_tables import kept_offers
+    from promo_kedro.pipelines.optimization.exclusion_list import as_text
+    from promo_kedro.pipelines.optimization.offer_tables import is_excluded, kept_offers
 
     aim = Aim(parameters.objective, parameters.margin_share, parameters.rules)
     check_groups(aim.consumer_columns, consumers.columns)
@@ -52,12 +53,14 @@ def gather_decisions(
         offer_ranges[["category", "offer_min", "offer_max"]],
         items=items.select("item_id", "unit_cost").to_pandas(),
         consumers=consumers.select("customer_id", *aim.consumer_columns).to_pandas(),
-        exclusions=None if offer_exclusions is None else offer_exclusions.to_pandas(),
+        exclusions=None if offer_exclusions is None else as_text(offer_exclusions),
         aim=aim,
     )
     kept = kept_offers(decisions)
+    dropped = set(decisions.loc[is_excluded(decisions), "kept"])
     for reason, count in kept.groupby("reason")["n"].sum().items():
-        logger.warning("%d of %d offers cannot be changed: %s", count, len(decisions), reason)
+        fate = "are dropped" if reason in dropped else "cannot be changed"
+        logger.warning("%d of %d offers %s: %s", count, len(decisions), fate, reason)
     return decisions, kept
 
 
@@ -92,7 +95,6 @@ def tabulate_plans(
         rules_table(each, finite_differences(each, parameters.solver), kinds) for each in programs
     )
     conflicts = stacked(conflicts_table(each) for each in programs)
-    _log_plans(offers)
     _warn_of_infeasible(summary)
     warn_of_edges(summary)
     return offers, summary, rules, conflicts
@@ -109,14 +111,15 @@ def explain_changes(plans: Plans, parameters: OptimizationParameters) -> DataFra
     return changes
 
 
-def compare_plans(plans: Plans, offer_decisions: DataFrame) -> tuple[DataFrame, DataFrame]:
+def compare_plans(plans: Plans) -> tuple[DataFrame, DataFrame]:
     """Put each plan beside the offers of today, and the three beside each other."""
     from promo_kedro.pipelines.optimization.comparison import plan_comparison
     from promo_kedro.pipelines.optimization.kpis import plan_kpis
 
     programs = [planned for mode in plans.values() for planned in mode]
-    costs_known = bool(offer_decisions["cost_known"].all())
-    return plan_kpis(programs, costs_known=costs_known), plan_comparison(plans)
+    kpis = plan_kpis(programs)
+    _log_plans(kpis)
+    return kpis, plan_comparison(plans)
 
 
 def trace_frontiers(offer_decisions: DataFrame, parameters: OptimizationParameters) -> DataFrame:
@@ -146,16 +149,16 @@ def round_offers(
     )
 
 
-def _log_plans(offers: DataFrame) -> None:
+def _log_plans(kpis: DataFrame) -> None:
     """Say in one line per mode what its plan expects of revenue and retention."""
-    for mode, plan in offers.groupby("mode", sort=False):
+    for plan in kpis[kpis["category"] == "All"].itertuples():
         logger.info(
             "Offers by %s: revenue %.2f today → %.2f, retention %.4f → %.4f",
-            mode,
-            plan["revenue_before"].sum(),
-            plan["revenue_after"].sum(),
-            plan["retained_before"].mean(),
-            plan["retained_after"].mean(),
+            plan.mode,
+            plan.revenue_before,
+            plan.revenue_after,
+            plan.retention_before,
+            plan.retention_after,
         )
 
 
