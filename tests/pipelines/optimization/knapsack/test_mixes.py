@@ -61,3 +61,11 @@ def test_prices_prove_that_rows_out_of_reach_are_not_kept(seed):
     priced = replace(program, objective=0 * program.objective).weights(mix.prices)
     score = program.options.choose(priced).score
     assert score - mix.prices @ program.least == pytest.approx(mix.bound)
+
+
+def test_the_totals_of_a_mix_are_what_its_value_and_slack_are_of():
+    program = random_program(2, 3.0, 0.0)
+    mix = best_mix(program, 10.0)
+    np.testing.assert_allclose(program.activity(mix.totals) - program.least, mix.slack, atol=1e-9)
+    short = program.penalties @ np.maximum(-mix.slack, 0)
+    assert program.value(mix.totals) - short == pytest.approx(mix.value)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from promo_kedro.pipelines.optimization.knapsack.infeasible import explain_infeasible
 from promo_kedro.pipelines.optimization.knapsack.options import OptionTable
 from promo_kedro.pipelines.optimization.knapsack.parameters import SolverParameters
 from promo_kedro.pipelines.optimization.knapsack.program import Row
@@ -24,6 +25,7 @@ from .instances import (
     weights,
     with_consumers,
 )
+from .test_infeasible import random_program
 
 WHOLE = SolverParameters()
 BY_PRICES = SolverParameters(whole_program_size=0)
@@ -325,3 +327,62 @@ def test_nothing_to_earn_but_rows_to_keep(parameters):
 
     assert_keeps_its_word(program, plan)
     assert plan.value == 0
+
+
+def contradiction(table, spend_share):
+    """Ask for retention in each cell next to a budget that is this share of what it takes."""
+    rows = [retention_row(table, 0.5, cell) for cell in range(table.cells)]
+    program = program_with(table, *rows)
+    spend = weights(table.cells, spend=-1)
+    cheapest = replace(program, objective=spend)
+    least = relaxed(cheapest).value
+    budget = Row("budget", "budget", spend, least * spend_share, at_most=True)
+    return replace(program, rows=(*program.rows, budget))
+
+
+@pytest.mark.parametrize("share", [0.7, 0.99])
+def test_rows_out_of_reach_together_are_proved_to_be(share):
+    program = contradiction(offer_table(600, 3), share)
+    plan = solve(program, BY_PRICES)
+    assert relaxed(program) is None
+    assert plan.choice is None
+    assert plan.solver == "infeasible"
+    hard = replace(program, objective=0 * program.objective)
+    score = program.options.choose(hard.weights(plan.prices)).score
+    assert score - plan.prices @ program.least < 0
+    np.testing.assert_allclose(plan.slack, plan.activity - program.least)
+    assert plan.slack.min() < 0
+
+
+def test_rows_that_can_just_be_kept_together_are():
+    program = contradiction(offer_table(2_000, 3), 1.01)
+    plan = solve(program, BY_PRICES)
+    assert_keeps_its_word(program, plan)
+    assert plan.upper_bound == pytest.approx(relaxed(program).value, rel=1e-6)
+
+
+def test_a_plan_that_was_not_found_is_not_said_to_be_impossible():
+    measures = np.zeros((4, 2, 7))
+    measures[:, 1, 3] = 2.0
+    table = OptionTable(np.ones((4, 2), dtype=bool), measures, np.zeros(4, dtype=int), 1)
+    odd = weights(1, retention=1)
+    rows = Row("up", "up", odd, 3.0), Row("down", "down", -odd, -3.0)
+    plan = solve(program_with(table, *rows), WHOLE)
+    assert plan.choice is None
+    assert plan.solver == "no plan found"
+    assert np.isfinite(plan.upper_bound)
+    np.testing.assert_allclose(np.abs(plan.slack), 1.0)
+
+
+def test_a_row_relaxed_as_far_as_explained_is_solved_or_said_not_to_be():
+    program = random_program(7, 400, [0.85, 0.85, 0.85])
+    relaxations = explain_infeasible(program, BY_PRICES)["smallest_relaxation"].dropna()
+    assert len(relaxations)
+    for index, relaxation in relaxations.items():
+        rows, row = list(program.rows), program.rows[index]
+        rows[index] = replace(row, least=row.least - relaxation / row.scale)
+        eased = replace(program, rows=tuple(rows))
+        plan = solve(eased, BY_PRICES)
+        assert plan.solver != "infeasible"
+        if plan.choice is not None:
+            assert_keeps_its_word(eased, plan)

@@ -20,6 +20,7 @@ ROW_TOLERANCE = 1e-9
 CHUNK = 8_192
 OPTIONS_OF_REOPENED = 6
 WIDER = 5
+MOST_NUMBERS = 20_000
 
 
 @dataclass(frozen=True)
@@ -81,12 +82,13 @@ class Core:
         if narrowing is not None:
             self.table = _narrowed(self.table, program.weights(narrowing.prices), narrowing)
 
-    def relaxed(self) -> Solution | None:
+    def relaxed(self, spare: Array | float = 0.0) -> Solution | None:
         """Return the linear program's solution: shares per group, (groups, options).
 
-        Value and slack are those of the whole program. None where it is infeasible.
+        Value and slack are those of the whole program; slack is beyond what is to be spared in
+        each row, (rows,). None where it is infeasible.
         """
-        return self._solved(self.table, self.counts, self._least)
+        return self._solved(self.table, self.counts, self._least + spare)
 
     def integer(self, max_nodes: int, *, tolerance: float = 0.0) -> Array | None:
         """Return the best whole options found for all units, (units,).
@@ -123,13 +125,14 @@ class Core:
             gap: distance from the linear solution, as a share of its value, that is close enough.
 
         Returns:
-            Option of every unit; none where no whole options were found that meet the rows.
+            Option of every unit; none where no whole options were found that meet the rows, or
+            the search for them would be too large.
         """
         whole = np.floor(solution.shares + ROW_TOLERANCE)
         if (whole.sum(axis=1) == self.counts).all():
             return self._plan(whole)
-        at_first = Narrowing(solution.prices, OPTIONS_OF_REOPENED)
-        table = _narrowed(self.table, self._program.weights(solution.prices), at_first)
+        weights = self._program.weights(solution.prices)
+        table = _narrowed(self.table, weights, Narrowing(solution.prices, OPTIONS_OF_REOPENED))
         while True:
             kept = self._kept(whole, solution.prices, reopened)
             left = self.counts - kept.sum(axis=1)
@@ -137,13 +140,28 @@ class Core:
             least = self._least - self._program.activity(self._totals(kept))
             tolerance = gap * abs(solution.value)
             few = table_rows(table, again)
+            if self._size(few) > MOST_NUMBERS:
+                return None
             found = self._solved(few, left[again], least, max_nodes, tolerance)
             if found is not None:
                 kept[again] += found.shares
                 return self._plan(kept)
             if table is self.table and not kept.any():
                 return None
-            table, reopened = self.table, WIDER * max(reopened, 1)
+            if not kept.any() or self._size(table_rows(self.table, again)) <= MOST_NUMBERS / WIDER:
+                table = self.table
+            reopened = WIDER * max(reopened, 1)
+
+    def is_small(self) -> bool:
+        """Return whether a search for whole options is bounded by more than its branches.
+
+        What the solver does before the first branch grows with the numbers in the rows.
+        """
+        return self._size(self.table) <= MOST_NUMBERS
+
+    def _size(self, table: OptionTable) -> float:
+        """Return what the time before the first branch goes by: cuts take longer in more rows."""
+        return float(table.allowed.sum()) * len(self._program.rows) ** 1.5
 
     def _solved(
         self,
@@ -192,14 +210,20 @@ class Core:
         return np.stack([np.bincount(self.table.cell, m, cells) for m in measured.T], axis=1)
 
     def _plan(self, shares: Array) -> Array | None:
-        """Deal out whole options in the order of units, unless they break a row."""
+        """Deal out whole options in the order of units, unless they break a row.
+
+        A search that was cut short may leave shares that are not whole, or not one per unit.
+        """
+        shares = np.rint(shares).astype(int)
+        if (shares < 0).any() or (shares.sum(axis=1) != self.counts).any():
+            return None
         activity = self._program.activity(self._totals(shares))
         hard = ~np.isfinite(self._program.penalties)
         if (activity < self._least - self._row_tolerance())[hard].any():
             return None
         groups, options = shares.shape
         columns = np.tile(np.arange(options), groups)
-        dealt = np.repeat(columns, shares.ravel().astype(int))
+        dealt = np.repeat(columns, shares.ravel())
         choice = self._choice.copy()
         choice[self.open[np.argsort(self.group, kind="stable")]] = dealt
         return choice

@@ -30,6 +30,7 @@ class Mix:
         prices: that the bound was certified at, (rows,).
         slack: activity − least, (rows,).
         plans: totals of the plans that were mixed, each (cells, 7).
+        totals: of the mix, (cells, 7).
     """
 
     value: float
@@ -37,6 +38,7 @@ class Mix:
     prices: Array
     slack: Array
     plans: tuple[Array, ...]
+    totals: Array
 
 
 def best_mix(program: Program, scale: float, plans: tuple[Array, ...] = ()) -> Mix:
@@ -49,20 +51,20 @@ def best_mix(program: Program, scale: float, plans: tuple[Array, ...] = ()) -> M
     """
     found = [*plans, program.options.choose(program.objective).totals]
     bound, certified = np.inf, np.zeros(len(program.rows))
-    value, slack = -np.inf, np.zeros(len(program.rows))
+    value, slack, totals = -np.inf, np.zeros(len(program.rows)), found[-1]
     for _ in range(PASSES):
-        value, prices, slack = _mixed(program, np.array(found))
+        value, prices, slack, totals = _mixed(program, np.array(found))
         chosen = program.options.choose(program.weights(prices))
         if (reached := program.bound(chosen.score, prices)) < bound:
             bound, certified = reached, prices
         if bound - value <= MET * scale:
             break
         found.append(chosen.totals)
-    return Mix(value, bound, certified, slack, tuple(found))
+    return Mix(value, bound, certified, slack, tuple(found), totals)
 
 
-def _mixed(program: Program, plans: Array) -> tuple[float, Array, Array]:
-    """Return value, prices and slack of the best mix of these plans, (plans, cells, 7)."""
+def _mixed(program: Program, plans: Array) -> tuple[float, Array, Array, Array]:
+    """Return value, prices, slack and totals of the best mix of these plans, (plans, cells, 7)."""
     value, activity = _per_block(program, plans)
     blocks, rows = value.shape[1], len(program.rows)
     sizes = np.abs(activity).sum(axis=1).max(axis=0) + np.abs(program.least)
@@ -80,7 +82,9 @@ def _mixed(program: Program, plans: Array) -> tuple[float, Array, Array]:
     shares = solved.x[: value.size]
     slack = shares @ activity.reshape(value.size, rows) - program.least
     penalty = program.penalties[missed] @ np.maximum(-slack[missed], 0.0)
-    return float(shares @ value.ravel() - penalty), prices, slack
+    by_plan = shares.reshape(value.shape)
+    totals = np.einsum("pb,pcm->cm" if blocks == 1 else "pc,pcm->cm", by_plan, plans)
+    return float(shares @ value.ravel() - penalty), prices, slack, totals
 
 
 def _per_block(program: Program, plans: Array) -> tuple[Array, Array]:

@@ -15,6 +15,8 @@ from promo_kedro.types import Array
 CHANGES = 200
 PAIRED = 160
 SHORT = 10.0
+RAISE = 3.0
+RAISES = 20
 
 
 @dataclass
@@ -39,7 +41,18 @@ class Swaps:
     slack: Array
     price: Array
 
-    def improve(self) -> None:
+    def repair(self) -> None:
+        """Improve, at ever higher prices of what stays short, until nothing is."""
+        least = self.price
+        for _ in range(RAISES):
+            self._improve()
+            if (self.slack >= 0).all():
+                break
+            self.price = np.where(self.slack < 0, RAISE, 1.0) * self.price
+        self.price = least
+        self._improve()
+
+    def _improve(self) -> None:
         """Make single changes, then changes of two at once, until none helps."""
         for _ in range(CHANGES):
             gain, rows = self._gains()
@@ -108,7 +121,7 @@ def swapped(program: Program, choice: Array, totals: Array, units: Array, price:
     held = place[np.arange(units.size), choice[units]]
     slack = program.activity(totals) - program.least
     swaps = Swaps(unit, option, value, rows, held, slack, price)
-    swaps.improve()
+    swaps.repair()
     plan = choice.copy()
     plan[units] = option[swaps.held]
     return plan
