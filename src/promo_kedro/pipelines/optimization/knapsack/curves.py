@@ -175,7 +175,7 @@ def inside(grid: Grid, reference: float, offer_min: float, offer_max: float) -> 
     Evenly spaced steps are found by division, then tested themselves.
     """
     end = len(grid.steps) - 1
-    least, most = max(offer_min, -1e-300), min(offer_max, 100.0 + 1e-9)
+    least, most = max(offer_min + SAME, -1e-300), min(offer_max - SAME, 100.0 + SAME)
     first, last = 0, end
     distance = distance_between(grid, reference)
     if distance > 0.0:

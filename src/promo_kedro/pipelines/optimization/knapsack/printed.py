@@ -227,10 +227,11 @@ def _lowest_step(c: OfferColumns, steps: Steps, first: Array, last: Array) -> Ar
 def _range(c: OfferColumns, steps: Steps) -> tuple[Array, Array]:
     """Return the first and last step strictly inside the range, tested at the offers themselves."""
     count, k = len(steps.values), c.reference_offer
+    least = np.maximum(c.offer_min + curves.SAME, -1e-300)
+    most = np.minimum(c.offer_max - curves.SAME, 100 + curves.SAME)
     with np.errstate(divide="ignore", invalid="ignore"):
-        ends = [o / k - 1 if steps.relative else o for o in (c.offer_min, c.offer_max)]
+        ends = [o / k - 1 if steps.relative else o for o in (least, most)]
     low, high = (_steps_below(steps, np.where(np.isnan(end), -np.inf, end)) for end in ends)
-    least, most = np.maximum(c.offer_min, -1e-300), np.minimum(c.offer_max, 100 + 1e-9)
     low -= (low > 0) & (_offer(c, steps, np.maximum(low - 1, 0)) > least)
     low += (low < count) & ~(_offer(c, steps, np.minimum(low, count - 1)) > least)
     high = np.minimum(high, count - 1)
