@@ -59,6 +59,7 @@ class Planned:
     standing: Standing
     outcome: Outcome
     offer: np.ndarray
+    left_out: tuple = ()
 
 
 def make_decisions(n, seed, categories=("Bakery",)):
@@ -286,6 +287,15 @@ def test_rules_broken_are_named_where_they_bind():
         return Row("retention: Meat", "retention", standing.weights(where, retention=1), 3.0)
 
     _, cost = send_offers([make_planned(decisions, offer, rows=(too_much,))], FROM, TO, 1.0, SOLVER)
+    assert cost["rules_broken"].tolist() == ["", "retention: Meat", "retention: Meat"]
+
+
+def test_rules_of_a_category_set_aside_are_named():
+    decisions = make_decisions(4, 2, ("Bakery", "Meat"))
+    planned = make_planned(decisions, np.array([10.4, 11.3, 20.2, 30.6]))
+    meat = planned.standing.weights(np.array([False, True]), retention=1)
+    planned.left_out = (Row("retention: Meat", "retention", meat, 3.0),)
+    _, cost = send_offers([planned], FROM, TO, 1.0, SOLVER)
     assert cost["rules_broken"].tolist() == ["", "retention: Meat", "retention: Meat"]
 
 

@@ -21,7 +21,7 @@ from pandas import DataFrame
 from promo_kedro.pipelines.optimization.knapsack.measures import Measure
 from promo_kedro.pipelines.optimization.knapsack.options import OptionTable
 from promo_kedro.pipelines.optimization.knapsack.parameters import SolverParameters
-from promo_kedro.pipelines.optimization.knapsack.program import Program
+from promo_kedro.pipelines.optimization.knapsack.program import Program, Row
 from promo_kedro.pipelines.optimization.knapsack.route import solve
 from promo_kedro.pipelines.optimization.knapsack.tabulated import TabulatedOptions
 from promo_kedro.pipelines.optimization.rules.offer_steps import HAIR, inside
@@ -134,7 +134,7 @@ def round_offers(planned: "Planned", step: float, solver: SolverParameters) -> R
         choice = _nearest(planned.offer, offers, allowed)
     offer = offers[np.arange(len(choice)), choice]
     totals = cell_totals(planned, planned.options.measures(offer))
-    broken = tuple(row.name for row in planned.outcome.rows if slack_of(row, totals) < 0)
+    broken = tuple(row.name for row in _rows(planned) if slack_of(row, totals) < 0)
     if broken:
         logger.warning("No rounding of %s keeps every rule: %s", planned.name, "; ".join(broken))
     return Rounded(offer, broken)
@@ -204,6 +204,11 @@ def _best(
     return None if choice is None else choice.astype(np.intp)
 
 
+def _rows(planned: "Planned") -> tuple[Row, ...]:
+    """Return what is asked of the offers, of categories set aside, too."""
+    return *planned.outcome.rows, *planned.left_out
+
+
 def _nearest(offer: Array, offers: Array, allowed: Array) -> Array:
     distance = np.where(allowed, np.abs(offers - offer[:, None]), np.inf)
     nearest: Array = distance.argmin(axis=1)
@@ -247,7 +252,7 @@ def _category_cost(planned: "Planned", rounded: Rounded) -> DataFrame:
         )
         sums = sums.groupby(by_category).sum().reset_index(drop=True)
         table = pd.concat([table, sums], axis=1)
-    broken = {row.name: concerns(planned, row) for row in planned.outcome.rows}
+    broken = {row.name: concerns(planned, row) for row in _rows(planned)}
     table["rules_broken"] = [
         "; ".join(name for name in rounded.broken if category in broken[name])
         for category in table["category"]
