@@ -1,7 +1,8 @@
 """What optimization writes."""
 
-from typing import Any
+from typing import Any, ClassVar
 
+import numpy as np
 import pandera.pandas as pp
 
 from promo_kedro.schemas.base import (
@@ -11,6 +12,46 @@ from promo_kedro.schemas.base import (
     percent,
     probability_field,
 )
+
+
+class OfferRanges(PandasTable):
+    """The range of offers of each category, from the receipts of a period."""
+
+    category: str = pp.Field(unique=True)
+    offer_min: float = percent(nullable=True)
+    offer_max: float = percent(nullable=True)
+    n_offers: int = not_negative()
+    period: str
+
+
+class OfferDecisions(PandasTable):
+    """What decides each consumer-item's offer; and the groups of consumers that rules name."""
+
+    category: str
+    customer_id: int
+    item_id: int
+    price: float = not_negative()
+    quantity: float = not_negative()
+    cost: float = not_negative()
+    reference_offer: float = percent()
+    offer_today: float = percent()
+    probability: float = probability_field()
+    elasticity: float
+    slope: float = not_negative()
+    cutoff: float
+    offer_min: float = pp.Field(nullable=True)
+    offer_max: float = pp.Field(nullable=True)
+    permitted: np.int8 = pp.Field(in_range={"min_value": 1, "max_value": 7})
+    adjustable: bool
+    kept: str
+    excluded: str
+    cost_known: bool
+
+    class Config:
+        """One row per consumer-item, and a column more for each group."""
+
+        strict = False
+        unique: ClassVar[list[str]] = ["customer_id", "item_id"]
 
 
 class OptimalOffers(PandasTable):
@@ -32,6 +73,39 @@ class OptimalOffers(PandasTable):
     retained_after: float = probability_field()
     revenue_before: float = not_negative()
     revenue_after: float = not_negative()
+
+
+class OffersToSend(PandasTable):
+    """What is sent: the offers above 0 of the plan in use, as they are printed."""
+
+    customer_id: int
+    item_id: int
+    offer_percent: float = pp.Field(gt=0, le=100)
+    valid_from: Any
+    valid_to: Any
+
+    class Config:
+        """One row per consumer-item."""
+
+        unique: ClassVar[list[str]] = ["customer_id", "item_id"]
+
+
+class RoundingCost(PandasTable):
+    """What printable offers cost, per category and overall."""
+
+    category: str = pp.Field(unique=True)
+    rounding_step: float = pp.Field(gt=0)
+    offers: int = not_negative()
+    offers_rounded: int = not_negative()
+    revenue_planned: float = not_negative()
+    revenue_sent: float = not_negative()
+    revenue_cost: float
+    objective_planned: float
+    objective_sent: float
+    objective_cost: float
+    retention_planned: float = probability_field()
+    retention_sent: float = probability_field()
+    rules_broken: str = pp.Field(nullable=True)
 
 
 class OptimizationSummary(PandasTable):

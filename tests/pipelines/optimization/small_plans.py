@@ -46,6 +46,8 @@ def make_items(n: int, seed: int, categories: tuple[str, ...] = ("Bakery", "Dair
             "cutoff": rng.uniform(0.05, 0.4, n),
             "offer_min": 4.0,
             "offer_max": 45.0,
+            "range_min": 4.0,
+            "range_max": 45.0,
             "permitted": np.where(adjustable, 4, 1).astype(np.int8),
             "adjustable": adjustable,
             "kept": np.where(adjustable, "", KEPT),

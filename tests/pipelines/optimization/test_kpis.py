@@ -29,7 +29,7 @@ def line_by_hand(planned, inside):
 def test_kpis_add_up_unit_by_unit_overall_and_per_category():
     options = PlainOptions(make_items(150, 1, ("Bakery", "Dairy", "Fish")))
     planned = plan_at(options, [row_on(options, "b", Measure.SPEND, at_most=True)], [0.4])
-    table = plan_kpis([planned], costs_known=True)
+    table = plan_kpis([planned])
     assert list(table) == KPI_COLUMNS
     assert table["category"].tolist() == ["All", "Bakery", "Dairy", "Fish"]
     offers, allowed = options.columns()
@@ -64,8 +64,8 @@ def test_programs_of_one_mode_make_up_all_and_modes_stay_apart():
         for mode in whole
         for category, part in items.groupby("category")
     ]
-    together = plan_kpis(list(whole.values()), costs_known=True)
-    separate = plan_kpis(apart, costs_known=True)
+    together = plan_kpis(list(whole.values()))
+    separate = plan_kpis(apart)
     assert together["mode"].tolist() == ["linear"] * 3 + ["exact"] * 3
     for column in KPI_COLUMNS:
         if column in ("mode", "category"):
@@ -78,23 +78,54 @@ def test_consumers_counted_once_are_retained_if_any_of_their_items_is():
     items = make_items(90, 3, ("Bakery",))
     rule = ConsumerRule(np.arange(90) // 3, any_retained=True)
     planned = plan_at(PlainOptions(items, consumer_rule=rule), [], [])
-    table = plan_kpis([planned], costs_known=True)
+    table = plan_kpis([planned])
     for when, offers in {"before": items["offer_today"], "after": planned.offer}.items():
         clears = planned.options.item_measures(offers)[:, Measure.RETENTION].reshape(30, 3)
         assert table[f"retention_{when}"].tolist() == pytest.approx([clears.any(axis=1).mean()] * 2)
 
 
-def test_margins_are_empty_where_costs_are_unknown():
-    table = plan_kpis([plan_at(PlainOptions(make_items(40, 4)), [], [])], costs_known=False)
-    assert table[["margin_before", "margin_after"]].isna().all(axis=None)
-    assert table.drop(columns=["margin_before", "margin_after"]).notna().all(axis=None)
+@pytest.mark.parametrize("whole", [True, False])
+def test_counted_consumers_are_counted_in_each_category_and_once_in_all(whole):
+    """Most consumers buy in both categories; a program of all counts them in the first alone."""
+    items = make_items(120, 7)
+    items["customer_id"] = np.random.default_rng(7).integers(0, 25, len(items))
+    by = ["customer_id", "category"] if whole else ["category", "customer_id"]
+    items = items.sort_values([*by, "item_id"], ignore_index=True)
+    parts = [items] if whole else [part for _, part in items.groupby("category")]
+    planned = []
+    for part in parts:
+        units = part.reset_index(drop=True)
+        rule = ConsumerRule(units.groupby("customer_id").ngroup().to_numpy(), any_retained=True)
+        planned.append(plan_at(PlainOptions(units, consumer_rule=rule), [], []))
+    table = plan_kpis(planned).set_index("category")
+    kept: dict[str, dict[int, float]] = {"All": {}, "Bakery": {}, "Dairy": {}}
+    for each in planned:
+        clears = each.options.item_measures(each.offer)[:, Measure.RETENTION]
+        for unit, clear in zip(each.decisions.itertuples(), clears, strict=True):
+            for category in ("All", unit.category):
+                known = kept[category].get(unit.customer_id, 0.0)
+                kept[category][unit.customer_id] = max(known, clear)
+    for category, consumers in kept.items():
+        share = sum(consumers.values()) / len(consumers)
+        assert table.loc[category, "retention_after"] == pytest.approx(share)
+    assert len(kept["All"]) < len(kept["Bakery"]) + len(kept["Dairy"])
+
+
+def test_margins_are_empty_where_costs_are_unknown_and_only_there():
+    items = make_items(40, 4)
+    items.loc[items[items["category"] == "Dairy"].index[0], "cost_known"] = False
+    table = plan_kpis([plan_at(PlainOptions(items), [], [])]).set_index("category")
+    margins = ["margin_before", "margin_after"]
+    assert table.loc[["All", "Dairy"], margins].isna().all(axis=None)
+    assert table.loc["Bakery", margins].notna().all()
+    assert table.drop(columns=margins).notna().all(axis=None)
 
 
 def test_a_category_that_cannot_be_changed_has_no_share_at_the_edge():
     items = make_items(50, 5)
     dairy = items["category"] == "Dairy"
     items.loc[dairy, "permitted"], items.loc[dairy, "adjustable"] = 1, False
-    table = plan_kpis([plan_at(PlainOptions(items), [], [])], costs_known=True)
+    table = plan_kpis([plan_at(PlainOptions(items), [], [])])
     share = table.set_index("category")["share_at_edge"]
     assert np.isnan(share["Dairy"])
     assert share["All"] == share["Bakery"]
@@ -103,10 +134,10 @@ def test_a_category_that_cannot_be_changed_has_no_share_at_the_edge():
 
 def test_an_offer_that_cannot_be_changed_is_at_no_edge():
     items = make_items(100, 6)
-    before = plan_kpis([plan_at(PlainOptions(items), [], [])], costs_known=True)
+    before = plan_kpis([plan_at(PlainOptions(items), [], [])])
     offers, _ = PlainOptions(items.assign(permitted=np.int8(4))).columns()
     steps = np.where((offers > 4) & (offers < 45), offers, np.inf)[:, 2:]
     kept = ~items["adjustable"]
     items.loc[kept, "offer_today"] = steps.min(axis=1)[kept]
-    after = plan_kpis([plan_at(PlainOptions(items), [], [])], costs_known=True)
+    after = plan_kpis([plan_at(PlainOptions(items), [], [])])
     assert after["share_at_edge"].tolist() == before["share_at_edge"].tolist()

@@ -15,6 +15,8 @@ from promo_kedro.pipelines.optimization.parameters import OptimizationParameters
 CATEGORIES = {"Bakery": 400, "Flowers": 30, "Meat": 120, "Seafood": 60}
 NEXT = 26
 SCHEMAS = {
+    "offer_ranges": schemas.OfferRanges,
+    "offer_decisions": schemas.OfferDecisions,
     "kept_offers": schemas.KeptOffers,
     "optimal_offers": schemas.OptimalOffers,
     "optimization_summary": schemas.OptimizationSummary,
@@ -24,8 +26,8 @@ SCHEMAS = {
     "plan_kpis": schemas.PlanKpis,
     "plan_comparison": schemas.PlanComparison,
     "revenue_retention_frontier": schemas.RevenueRetentionFrontier,
-    "offers_to_send": None,
-    "rounding_cost": None,
+    "offers_to_send": schemas.OffersToSend,
+    "rounding_cost": schemas.RoundingCost,
 }
 
 
@@ -43,6 +45,13 @@ class Given(AbstractDataset):
 
     def _describe(self) -> dict[str, object]:
         return {}
+
+
+class Kept(MemoryDataset):
+    """An output that stays when the last node has read it."""
+
+    def _release(self) -> None:
+        return
 
 
 def make_inputs() -> dict[str, object]:
@@ -110,7 +119,7 @@ def run(inputs: dict[str, object], **parameters: object) -> dict[str, pd.DataFra
     validated = OptimizationParameters.model_validate(rules | parameters)
     given = inputs | {"params:optimization": validated}
     catalog = DataCatalog({name: Given(data) for name, data in given.items()})
-    made = {name: MemoryDataset() for name in SCHEMAS}
+    made = {name: Kept() for name in SCHEMAS}
     passed_on = {"plans": MemoryDataset(copy_mode="assign")}
     for name, dataset in (made | passed_on).items():
         catalog[name] = dataset
@@ -137,8 +146,7 @@ def outputs(inputs) -> dict[str, pd.DataFrame]:
 
 def test_outputs_keep_their_schemas(outputs):
     for name, schema in SCHEMAS.items():
-        if schema is not None:
-            schema.validate(outputs[name])
+        schema.validate(outputs[name])
 
 
 def test_every_consumer_item_has_one_offer_per_mode(inputs, outputs):
@@ -272,16 +280,41 @@ def test_a_margin_plan_earns_more_margin(inputs, outputs):
     assert margin["revenue_after"].iloc[0] < revenue["revenue_after"].iloc[0]
 
 
-def test_excluded_items_get_no_offer(inputs):
-    items = [int(inputs["offer_elasticities"]["item_id"].iloc[0])]
-    exclusions = ibis.memtable(
-        pd.DataFrame({"customer_id": [""], "item_id": map(str, items), "reason": ["tobacco"]})
+@pytest.mark.parametrize("whole", [False, True])
+def test_what_is_excluded_gets_no_offer(inputs, caplog, whole):
+    """Seafood may not be discounted, and some of Bakery's consumers opted out."""
+    elasticities = inputs["offer_elasticities"]
+    seafood = elasticities.loc[elasticities["category"] == "Seafood", "item_id"].unique()
+    consumers = elasticities.loc[elasticities["category"] == "Bakery", "customer_id"].unique()[:20]
+    exclusions = pd.DataFrame(
+        {
+            "customer_id": ["" for _ in seafood] + [str(each) for each in consumers],
+            "item_id": [str(each) for each in seafood] + ["" for _ in consumers],
+            "reason": ["tobacco" for _ in seafood] + ["opted out" for _ in consumers],
+        }
     )
-    rules = requiring() | {"excluded": {"rule": "Exclusions"}}
-    outputs = run(inputs | {"offer_exclusions": exclusions}, rules=rules)
-    offers = outputs["optimal_offers"]
-    assert (offers.loc[offers["item_id"].isin(items), "offer_percent"] == 0).all()
-    assert "excluded: tobacco" in set(outputs["kept_offers"]["reason"])
+    rules = requiring(Bakery=0.0, Seafood=0.0) | {"excluded": {"rule": "Exclusions"}}
+    if whole:
+        rules |= {"budget": {"rule": "Budget", "at_most": 1e6}}
+    with caplog.at_level("WARNING"):
+        outputs = run(inputs | {"offer_exclusions": ibis.memtable(exclusions)}, rules=rules)
+    planned = outputs["optimal_offers"].query("mode == 'exact' and offer_percent > 0")
+    for offers in (planned, outputs["offers_to_send"]):
+        assert not offers["item_id"].isin(seafood).any()
+        assert not offers["customer_id"].isin(consumers).any()
+    summary = outputs["optimization_summary"].query("mode == 'exact'").set_index("category")
+    assert summary.loc["Seafood", "status"] == "no offers: excluded: tobacco"
+    lines = [line for line in caplog.messages if "excluded" in line and "offers are" in line]
+    assert len(lines) == 2
+
+
+def test_the_log_tells_retention_as_the_kpis_do(inputs, caplog):
+    with caplog.at_level("INFO"):
+        outputs = run(inputs, retention_measure="consumer_indicator")
+    kpis = outputs["plan_kpis"].query("mode == 'exact' and category == 'All'").iloc[0]
+    said = f"retention {kpis['retention_before']:.4f} → {kpis['retention_after']:.4f}"
+    (line,) = [each for each in caplog.messages if each.startswith("Offers by exact: revenue")]
+    assert line.endswith(said)
 
 
 def test_order_of_rows_changes_nothing(inputs, outputs):

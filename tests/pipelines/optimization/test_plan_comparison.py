@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -80,6 +82,16 @@ def test_broken_rules_are_those_of_the_exact_program_where_they_bind():
         assert table[mode, "All"] == "; ".join(both)
         found = found or bool(both)
     assert found
+
+
+def test_rules_of_a_category_set_aside_are_named_where_they_are_broken():
+    planned = planned_by_mode(make_items(120, 8))
+    exact = planned["exact"][0]
+    asked = replace(exact.program.rows[1], least=1e6)
+    exact.left_out, exact.program = (asked,), replace(exact.program, rows=exact.program.rows[:1])
+    broken = plan_comparison(planned).set_index(["mode", "category"])["breaks_rules"]
+    assert broken["exact", "Dairy"] == broken["exact", "All"] == "retention: Dairy"
+    assert broken["exact", "Bakery"] == ""
 
 
 def test_units_in_another_order_are_told_by_their_names():

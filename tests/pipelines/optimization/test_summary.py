@@ -16,7 +16,15 @@ from promo_kedro.pipelines.optimization.summary import (
     warn_of_edges,
 )
 
-from .small_plans import KEPT, PlainOptions, make_items, plan_at, row_on, without_plan
+from .small_plans import (
+    KEPT,
+    PlainOptions,
+    engine_options,
+    make_items,
+    plan_at,
+    row_on,
+    without_plan,
+)
 
 
 def retention_of(options, *prices, **known):
@@ -80,6 +88,26 @@ def test_attainable_retention_is_each_best_at_its_best(counted):
         most = most.reshape(30, 3).max(axis=1)
     attainable = summary_rows(retention_of(options))["retention_attainable"].iloc[0]
     assert attainable == pytest.approx(most.mean())
+
+
+@pytest.mark.parametrize("make", [lambda options: options, engine_options])
+def test_consumers_counted_over_categories_are_told_category_by_category(make):
+    items = make_items(90, 12)
+    items["customer_id"] = np.random.default_rng(12).integers(0, 20, len(items))
+    items = items.sort_values(["customer_id", "category", "item_id"], ignore_index=True)
+    rule = ConsumerRule(items.groupby("customer_id").ngroup().to_numpy(), any_retained=True)
+    options = PlainOptions(items, consumer_rule=rule)
+    planned = plan_at(options, [], [])
+    planned.options = make(options)
+    table = summary_rows(planned).set_index("category")
+    offers, allowed = options.columns()
+    clears = np.stack([options.item_measures(o)[:, Measure.RETENTION] for o in offers.T], axis=1)
+    items["most"] = np.where(allowed, clears, 0).max(axis=1)
+    items["kept"] = options.item_measures(planned.offer)[:, Measure.RETENTION]
+    shares = items.groupby(["category", "customer_id"])[["most", "kept"]].max()
+    shares = shares.groupby("category").mean()
+    np.testing.assert_allclose(table["retention_attainable"], shares["most"])
+    np.testing.assert_allclose(table["retention"], shares["kept"])
 
 
 def test_messages_say_whether_retention_costs_and_what_else_binds():
@@ -160,6 +188,19 @@ def test_a_category_whose_offers_are_all_kept_says_why():
     line = summary_rows(retention_of(PlainOptions(items))).iloc[1]
     assert line["status"] == "offers kept: too few offers for a range"
     assert np.isnan(line["share_at_edge"])
+
+
+def test_a_category_that_may_not_be_discounted_has_no_offers_rather_than_kept_ones():
+    items = make_items(60, 6)
+    dairy = items["category"] == "Dairy"
+    items.loc[dairy, "permitted"], items.loc[dairy, "adjustable"] = 2, False
+    items.loc[dairy, "kept"] = "excluded: tobacco"
+    options = PlainOptions(items)
+    assert summary_rows(retention_of(options))["status"].iloc[1] == "no offers: excluded: tobacco"
+    one = items[dairy].index[0]
+    items.loc[one, ["permitted", "kept"]] = [1, KEPT]
+    status = summary_rows(retention_of(PlainOptions(items)))["status"].iloc[1]
+    assert status == f"offers kept: {KEPT}"
 
 
 def test_rules_given_up_are_said():

@@ -67,7 +67,7 @@ def test_tables_are_the_same_from_either_options(known):
     for table in (offers_table, summary_rows, changes_table):
         pd.testing.assert_frame_equal(table(plain), table(real), check_dtype=False, atol=1e-9)
     pd.testing.assert_frame_equal(rules_table(plain, {}, {}), rules_table(real, {}, {}))
-    kpis = [plan_kpis([each], costs_known=True) for each in (plain, real)]
+    kpis = [plan_kpis([each]) for each in (plain, real)]
     pd.testing.assert_frame_equal(*kpis)
 
 
@@ -78,7 +78,7 @@ def test_tables_of_solved_programs_agree_with_one_another():
         options = PlainOptions(items, mode)
         at_prices = plan_at(options, rows_on(options), [0.2 if mode == "paper" else 3.0, 0.3])
         solves[mode] = [solved(with_engine(at_prices))]
-    kpis = plan_kpis([each for plans in solves.values() for each in plans], costs_known=True)
+    kpis = plan_kpis([each for plans in solves.values() for each in plans])
     kpis = kpis.set_index(["mode", "category"])
     comparison = plan_comparison(solves).set_index(["mode", "category"])
     for mode, (planned,) in solves.items():

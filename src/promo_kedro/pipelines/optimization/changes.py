@@ -6,7 +6,7 @@ among the options open to it by the objective alone. Where the plan differs, som
 the consumer's number of offers) moved it.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
@@ -14,8 +14,6 @@ import numpy as np
 from pandas import DataFrame
 
 from promo_kedro.pipelines.optimization.edges import find_edges, same_offer
-from promo_kedro.pipelines.optimization.knapsack.options import Options
-from promo_kedro.pipelines.optimization.knapsack.tabulated import TabulatedOptions
 from promo_kedro.pipelines.optimization.rules.permitted import NO_OFFER, TODAY
 from promo_kedro.pipelines.optimization.totals import (
     asks_for_retention,
@@ -28,6 +26,7 @@ from promo_kedro.pipelines.optimization.totals import (
 from promo_kedro.types import Array
 
 if TYPE_CHECKING:
+    from promo_kedro.pipelines.optimization.knapsack.offers import OfferOptions
     from promo_kedro.pipelines.optimization.planning import Planned
 
 CHANGE_COLUMNS = [
@@ -45,7 +44,6 @@ CHANGE_COLUMNS = [
 ]
 NO_PLAN = "no plan keeps every hard rule"
 CONSUMER_CAP = "offers per consumer"
-CHUNK = 20_000  # units whose options are written out at once
 
 
 class Direction(IntEnum):
@@ -147,27 +145,23 @@ class Movers:
     retention: Array
 
 
-def free_offers(planned: "Planned", weights: Array | None = None) -> Array:
-    """Return the offer each unit would have by itself, percent: by default free of every price.
+def free_offers(planned: "Planned") -> Array:
+    """Return the offer each unit would have by itself, percent, free of every price.
 
     No number of offers per consumer holds it either.
     """
-    options, rule = planned.options, planned.options.consumer_rule
-    weights = planned.program.objective if weights is None else weights
-    capped = rule is not None and rule.most_offers is not None
-    choice = _each_by_itself(options, weights) if capped else options.choose(weights).option
-    free: Array = options.offers(choice)
-    return free
+    return best_offers(_each_by_itself(planned), planned.program.objective)
 
 
-def _each_by_itself(options: Options, weights: Array) -> Array:
-    """Return each unit's best option, (units,), as if it were its consumer's only one."""
-    choice = np.empty(len(options), dtype=np.int8)
-    for start in range(0, len(options), CHUNK):
-        units = np.arange(start, min(start + CHUNK, len(options)))
-        alone = replace(options.tabulate(units), consumer_rule=None)
-        choice[units] = TabulatedOptions(alone).choose(weights).option
-    return choice
+def best_offers(options: "OfferOptions", weights: Array) -> Array:
+    """Return the offers that do best at these weights, (cells, 7), percent, (units,)."""
+    return options.offers(options.choose(weights).option)
+
+
+def _each_by_itself(planned: "Planned") -> "OfferOptions":
+    """Return the options of each unit as if it were its consumer's only one."""
+    options = planned.options
+    return options if options.consumer_rule is None else options.coupled_by(None)
 
 
 def find_movers(planned: "Planned", free: Array) -> Movers:
@@ -251,7 +245,8 @@ def _capped(planned: "Planned", offer: Array) -> Array:
     rule = planned.options.consumer_rule
     if rule is None or rule.most_offers is None:
         return np.zeros(len(offer), dtype=bool)
-    wanted = free_offers(planned, planned.program.weights(planned.outcome.plan.prices))
+    weights = planned.program.weights(planned.outcome.plan.prices)
+    wanted = best_offers(_each_by_itself(planned), weights)
     return (offer <= 0) & (wanted > 0)
 
 

@@ -11,14 +11,13 @@ import pandas as pd
 from pandas import DataFrame
 
 from promo_kedro.pipelines.optimization.edges import edge_counts
-from promo_kedro.pipelines.optimization.knapsack.measures import Measure
 from promo_kedro.pipelines.optimization.kpis import with_all
 from promo_kedro.pipelines.optimization.totals import (
     ALL,
-    Counting,
     category_sums,
     cell_totals,
     concerns,
+    retention_shares,
     revenue_of,
     scored,
     slack_of,
@@ -54,20 +53,22 @@ def plan_comparison(planned: dict[str, list["Planned"]]) -> DataFrame:
         planned: the programs of each mode, by its name; ``exact`` must be among them.
     """
     exact = {each.name: each for each in planned[EXACT]}
-    parts = []
+    parts, shares = [], {}
     broken: dict[tuple[str, str], list[str]] = defaultdict(list)
     for mode, programs in planned.items():
-        for each in programs:
-            offers = _offers_in_order(each, exact[each.name])
-            parts.append(_sums(each, exact[each.name], offers))
-            for category, row in _broken(exact[each.name], offers):
+        twins = [exact[each.name] for each in programs]
+        offers = [_offers_in_order(*pair) for pair in zip(programs, twins, strict=True)]
+        for planned_so, twin, offer in zip(programs, twins, offers, strict=True):
+            parts.append(_sums(planned_so, twin, offer))
+            for category, row in _broken(twin, offer):
                 broken[mode, category].append(row)
+        promised = retention_shares(programs, [each.offer for each in programs])
+        shares[mode] = {"promised": promised, "exact": retention_shares(twins, offers)}
     sums = with_all(pd.concat(parts, ignore_index=True))
-    for name in ("promised", "exact"):
-        retainable = sums[f"retainable_{name}"]
-        sums[f"retention_{name}"] /= retainable.where(retainable > 0)
     sums["share_at_edge"] = sums["at_edge"] / sums["adjustable"].where(sums["adjustable"] > 0)
-    keys = zip(sums["mode"], sums["category"], strict=True)
+    keys = list(zip(sums["mode"], sums["category"], strict=True))
+    for name in ("promised", "exact"):
+        sums[f"retention_{name}"] = [shares[mode][name][category] for mode, category in keys]
     sums["breaks_rules"] = [_named(broken[key]) for key in keys]
     return sums[COMPARISON_COLUMNS]
 
@@ -88,7 +89,6 @@ def _sums(planned: "Planned", exact: "Planned", offers: Array) -> DataFrame:
     """Return sums per category: of the plan by its own mode, of its offers on the exact curve."""
     own, true = planned.options.measures(planned.offer), exact.options.measures(offers)
     best = exact.options.measures(exact.offer)
-    counting, counting_exact = Counting.of(planned), Counting.of(exact)
     at_edge, adjustable = edge_counts(planned)
     lost = scored(exact, best - true, exact.program.objective)
     return DataFrame(
@@ -97,14 +97,6 @@ def _sums(planned: "Planned", exact: "Planned", offers: Array) -> DataFrame:
             "category": planned.standing.categories,
             "revenue_promised": category_sums(planned, revenue_of(own)),
             "revenue_exact": category_sums(exact, revenue_of(true)),
-            "retention_promised": category_sums(
-                planned, counting.retained(own[:, Measure.RETENTION])
-            ),
-            "retention_exact": category_sums(
-                exact, counting_exact.retained(true[:, Measure.RETENTION])
-            ),
-            "retainable_promised": category_sums(planned, counting.retainable()),
-            "retainable_exact": category_sums(exact, counting_exact.retainable()),
             "objective_lost": category_sums(exact, lost),
             "at_edge": at_edge,
             "adjustable": adjustable,
@@ -117,7 +109,7 @@ def _broken(exact: "Planned", offers: Array) -> list[tuple[str, str]]:
     totals = cell_totals(exact, exact.options.measures(offers))
     return [
         (category, row.name)
-        for row in exact.program.rows
+        for row in (*exact.program.rows, *exact.left_out)
         if slack_of(row, totals) < 0
         for category in (ALL, *concerns(exact, row))
     ]

@@ -10,9 +10,9 @@ from promo_kedro.pipelines.optimization.edges import find_edges, same_offer
 from promo_kedro.pipelines.optimization.knapsack.measures import Measure
 from promo_kedro.pipelines.optimization.totals import (
     ALL,
-    Counting,
     category_sums,
     margin_of,
+    retention_shares,
     revenue_of,
 )
 from promo_kedro.types import Array
@@ -42,22 +42,18 @@ KPI_COLUMNS = [
 COUNTS = ["consumer_items", "offers_changed"]
 
 
-def plan_kpis(planned: list["Planned"], *, costs_known: bool) -> DataFrame:
+def plan_kpis(planned: list["Planned"]) -> DataFrame:
     """Return ``plan_kpis``: per mode and category, and over all categories of the mode.
 
-    Args:
-        planned: the programs, of any number of modes.
-        costs_known: whether the decisions know what is paid for what is sold; else margins are
-            empty.
+    Margins are empty where the costs of any consumer-item of a category are unknown.
     """
     sums = with_all(pd.concat([_sums(each) for each in planned], ignore_index=True))
     sums[COUNTS] = sums[COUNTS].astype(int)
     for when in ("before", "after"):
         for mean in (f"offer_{when}", f"share_offered_{when}"):
             sums[mean] /= sums["consumer_items"]
-        sums[f"retention_{when}"] /= sums["retainable"].where(sums["retainable"] > 0)
-        if not costs_known:
-            sums[f"margin_{when}"] = np.nan
+        sums[f"margin_{when}"] = sums[f"margin_{when}"].where(sums["cost_unknown"] == 0)
+        sums[f"retention_{when}"] = _retention(planned, sums, when)
     sums["share_at_edge"] = sums["at_edge"] / sums["adjustable"].where(sums["adjustable"] > 0)
     return sums[KPI_COLUMNS]
 
@@ -71,26 +67,38 @@ def with_all(sums: DataFrame) -> DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
+def _retention(planned: list["Planned"], lines: DataFrame, when: str) -> list[float]:
+    """Return the share retained before or after, line by line."""
+    shares = {}
+    for mode in lines["mode"].unique():
+        programs = [each for each in planned if each.mode == mode]
+        shares[mode] = retention_shares(programs, [_offers(each)[when] for each in programs])
+    return [shares[line.mode][line.category] for line in lines.itertuples()]
+
+
+def _offers(planned: "Planned") -> dict[str, Array]:
+    """Return the offers of today and of the plan, percent, each (units,)."""
+    today = planned.decisions["offer_today"].to_numpy(dtype=float)
+    return {"before": today, "after": planned.offer}
+
+
 def _sums(planned: "Planned") -> DataFrame:
     """Return sums per category of one program, which means and shares are made of."""
-    today = planned.decisions["offer_today"].to_numpy(dtype=float)
-    counting = Counting.of(planned)
+    decisions, offers = planned.decisions, _offers(planned)
     units = {
-        "consumer_items": np.ones(len(today)),
-        "offers_changed": (~same_offer(planned.offer, today)).astype(float),
-        "adjustable": planned.decisions["adjustable"].to_numpy(dtype=float),
-        "at_edge": find_edges(planned).any.astype(float),
-        "retainable": counting.retainable(),
-        **_figures(planned, counting, "before", today),
-        **_figures(planned, counting, "after", planned.offer),
+        "consumer_items": np.ones(len(decisions)),
+        "offers_changed": ~same_offer(offers["after"], offers["before"]),
+        "adjustable": decisions["adjustable"].to_numpy(),
+        "at_edge": find_edges(planned).any,
+        "cost_unknown": ~decisions["cost_known"].to_numpy(),
     }
+    for when, each in offers.items():
+        units |= _figures(planned, when, each)
     sums = {name: category_sums(planned, values) for name, values in units.items()}
-    return DataFrame(
-        {"mode": planned.mode, "category": planned.standing.categories, **sums},
-    )
+    return DataFrame({"mode": planned.mode, "category": planned.standing.categories, **sums})
 
 
-def _figures(planned: "Planned", counting: Counting, when: str, offers: Array) -> dict[str, Array]:
+def _figures(planned: "Planned", when: str, offers: Array) -> dict[str, Array]:
     """Return what is summed of these offers, each (units,)."""
     measures = planned.options.measures(offers)
     return {
@@ -99,5 +107,4 @@ def _figures(planned: "Planned", counting: Counting, when: str, offers: Array) -
         f"revenue_{when}": revenue_of(measures),
         f"margin_{when}": margin_of(measures),
         f"spend_{when}": measures[:, Measure.SPEND],
-        f"retention_{when}": counting.retained(measures[:, Measure.RETENTION]),
     }

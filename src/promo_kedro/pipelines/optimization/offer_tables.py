@@ -6,6 +6,7 @@ import numpy as np
 from pandas import DataFrame
 
 from promo_kedro.pipelines.optimization.knapsack.measures import Measure
+from promo_kedro.pipelines.optimization.rules.permitted import NO_OFFER
 from promo_kedro.pipelines.optimization.totals import item_measures, revenue_of
 from promo_kedro.types import Array
 
@@ -59,6 +60,12 @@ def change_of(planned: "Planned") -> Array:
         stepped = choice >= FIRST_STEP
         change[stepped] = np.asarray(steps.values)[choice[stepped] - FIRST_STEP]
     return change
+
+
+def is_excluded(decisions: DataFrame) -> Array:
+    """Say which consumer-items have no option but no offer, (units,)."""
+    excluded: Array = decisions["permitted"].to_numpy() == NO_OFFER
+    return excluded
 
 
 def kept_offers(decisions: DataFrame) -> DataFrame:

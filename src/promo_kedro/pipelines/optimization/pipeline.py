@@ -84,7 +84,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 compare_plans,
-                inputs=["plans", "offer_decisions"],
+                inputs="plans",
                 outputs=["plan_kpis", "plan_comparison"],
                 name="compare_plans",
             ),

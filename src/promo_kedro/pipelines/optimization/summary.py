@@ -1,22 +1,24 @@
 """How each program ended, category by category."""
 
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from pandas import DataFrame
+from pandas import DataFrame, Series
 
 from promo_kedro.pipelines.optimization.edges import EDGE_WARNING, edge_counts, share_of
 from promo_kedro.pipelines.optimization.knapsack.measures import Measure
-from promo_kedro.pipelines.optimization.offer_tables import kept_offers
+from promo_kedro.pipelines.optimization.knapsack.options import ConsumerRule
+from promo_kedro.pipelines.optimization.offer_tables import is_excluded, kept_offers
 from promo_kedro.pipelines.optimization.totals import (
     ROUNDING,
-    Counting,
     asks_for_retention,
     category_sums,
     concerns,
     earned,
     prices_by_row,
+    retention_shares,
     revenue_of,
 )
 from promo_kedro.types import Array
@@ -59,9 +61,7 @@ def summary_rows(planned: "Planned") -> DataFrame:
     decisions, plan = planned.decisions, planned.outcome.plan
     found, alone = plan.choice is not None, len(planned.standing.categories) == 1
     measures = planned.options.measures(planned.offer)
-    counting = Counting.of(planned)
-    retainable = category_sums(planned, counting.retainable())
-    retained = category_sums(planned, counting.retained(measures[:, Measure.RETENTION]))
+    shares = retention_shares([planned], [planned.offer])
     required, price = _retention_rows(planned)
     ranges = decisions.groupby("category", sort=True)[["offer_min", "offer_max"]].first()
     table = DataFrame(
@@ -73,7 +73,7 @@ def summary_rows(planned: "Planned") -> DataFrame:
             "revenue": category_sums(planned, revenue_of(measures)),
             "upper_bound": plan.upper_bound if found and alone else np.nan,
             "gap": plan.gap if found else np.nan,
-            "retention": share_of(retained, retainable),
+            "retention": [shares[category] for category in planned.standing.categories],
             "retention_required": required,
             "retention_attainable": _attainable(planned),
             "retention_shadow_price": price,
@@ -126,11 +126,20 @@ def _retention_rows(planned: "Planned") -> tuple[Array, Array]:
 
 def _attainable(planned: "Planned") -> Array:
     """Return the largest share that each category could retain, other rules left aside."""
-    cells = planned.standing.cells
-    most = planned.options.choose(planned.standing.weights(retention=1.0)).totals
-    table = cells[["category", "retainable"]].assign(most=most[:, Measure.RETENTION])
-    sums = table.groupby("category", sort=True)[["most", "retainable"]].sum()
-    return share_of(sums["most"].to_numpy(), sums["retainable"].to_numpy())
+    options, categories = planned.options, planned.standing.categories
+    rule = options.consumer_rule
+    if rule is not None and rule.any_retained and len(categories) > 1:
+        options = options.coupled_by(_in_categories(rule, planned.decisions["category"]))
+    most = options.choose(planned.standing.weights(retention=1.0)).option
+    shares = retention_shares([planned], [options.offers(most)])
+    return np.array([shares[category] for category in categories])
+
+
+def _in_categories(rule: ConsumerRule, category: Series) -> ConsumerRule:
+    """Return what couples the units of a consumer where each category is by itself."""
+    # Units of a consumer stand side by side, and within it those of a category.
+    new = np.diff(rule.consumer, prepend=-1).astype(bool) | (category != category.shift())
+    return replace(rule, consumer=np.cumsum(new.to_numpy()) - 1)
 
 
 def _tell_apart(planned: "Planned", table: DataFrame) -> None:
@@ -148,18 +157,26 @@ def _tell_apart(planned: "Planned", table: DataFrame) -> None:
 
 def _statuses(planned: "Planned", table: DataFrame) -> list[str]:
     kept, plan = _kept_reasons(planned), planned.outcome.plan
+    dropped = set(planned.decisions.loc[is_excluded(planned.decisions), "kept"])
     statuses = []
     for line in table.itertuples():
         reasons = kept.get(line.category, {})
         if plan.choice is None or line.category in planned.set_aside:
             statuses.append(_infeasible(line.retention_required, line.retention_attainable))
         elif sum(reasons.values()) == line.n:
-            statuses.append(f"offers kept: {max(reasons, key=lambda each: reasons[each])}")
+            statuses.append(_none_to_choose(reasons, dropped))
         elif plan.gap <= OPTIMAL_GAP:
             statuses.append("optimal")
         else:
             statuses.append(f"feasible: within {plan.gap:.2g} of the bound")
     return statuses
+
+
+def _none_to_choose(reasons: dict[str, int], dropped: set[str]) -> str:
+    """Say why a category has no offer to choose: the commonest reason to keep one, if any is."""
+    kept = {reason: count for reason, count in reasons.items() if reason not in dropped}
+    commonest = max(kept or reasons, key=(kept or reasons).__getitem__)
+    return f"offers kept: {commonest}" if kept else f"no offers: {commonest}"
 
 
 def _infeasible(required: float, attainable: float) -> str:

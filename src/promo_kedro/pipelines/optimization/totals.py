@@ -1,11 +1,12 @@
 """What a program's offers come to: per consumer-item, per cell and per category."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
-from promo_kedro.pipelines.optimization.knapsack.measures import MEASURES, Measure
+from promo_kedro.pipelines.optimization.knapsack.measures import Measure
 from promo_kedro.pipelines.optimization.knapsack.program import Row
 from promo_kedro.types import Array
 
@@ -44,56 +45,50 @@ def item_measures(planned: "Planned", offers: Array) -> Array:
 
     Where consumers are counted, a unit by itself is retained from its cut-off on.
     """
-    measures, rule = planned.options.measures(offers), planned.options.consumer_rule
-    if rule is not None and rule.any_retained:
+    measures = planned.options.measures(offers)
+    if counts_consumers(planned):
         clears = measures[:, Measure.PROBABILITY] >= planned.decisions["cutoff"].to_numpy()
         measures[:, Measure.RETENTION] = clears
     return measures
 
 
-@dataclass(frozen=True)
-class Counting:
-    """What retention is a share of: consumer-items, or consumers where they are counted.
+def counts_consumers(planned: "Planned") -> bool:
+    """Say whether retention is a share of consumers rather than of consumer-items."""
+    rule = planned.options.consumer_rule
+    return rule is not None and rule.any_retained
 
-    Attributes:
-        starts: first unit of each consumer, where consumers are counted; else none.
-        units: number of units.
+
+def retention_shares(programs: Sequence["Planned"], offers: Sequence[Array]) -> dict[str, float]:
+    """Return the share retained at some offers: by category, and of all of them as ``All``.
+
+    Where consumers are counted, a category counts each of its consumers once, and ``All`` each
+    once over all categories, however the programs share the consumers out among their cells.
+
+    Args:
+        programs: of one mode; each category is in one of them.
+        offers: percent of the units of each program.
     """
-
-    starts: Array | None
-    units: int
-
-    @classmethod
-    def of(cls, planned: "Planned") -> "Counting":
-        """Return how a program counts retention."""
-        rule, units = planned.options.consumer_rule, len(planned.options)
-        if rule is None or not rule.any_retained:
-            return cls(None, units)
-        return cls(np.flatnonzero(np.diff(rule.consumer, prepend=-1)), units)
-
-    def retained(self, retention: Array) -> Array:
-        """Return retention as it counts, (units,): on a consumer's first unit, if on any."""
-        if self.starts is None or not self.units:
-            return retention
-        counted = np.zeros(self.units)
-        counted[self.starts] = np.maximum.reduceat(retention, self.starts)
-        return counted
-
-    def retainable(self) -> Array:
-        """Return what retention is a share of, (units,): 1, or 1 on a consumer's first unit."""
-        return self.retained(np.ones(self.units))
+    units = pd.concat(
+        [
+            planned.decisions[["category", "customer_id"]].assign(
+                retained=item_measures(planned, offer)[:, Measure.RETENTION]
+            )
+            for planned, offer in zip(programs, offers, strict=True)
+        ]
+    )
+    of_category, of_all = units.groupby("category")["retained"], units["retained"]
+    if counts_consumers(programs[0]):
+        each = units.groupby(["category", "customer_id"])["retained"].max()
+        of_category = each.groupby("category")
+        of_all = each.groupby("customer_id").max()
+    return {ALL: float(of_all.mean()), **of_category.mean().to_dict()}
 
 
 def cell_totals(planned: "Planned", measures: Array) -> Array:
-    """Sum measures of all units, (units, 7), within cells: (cells, 7)."""
+    """Sum measures of all units, (units, 7) as the options give them, to (cells, 7)."""
     cell, cells = planned.options.cell, planned.options.cells
-    totals = np.empty((cells, MEASURES))
-    for measure in Measure:
-        values = measures[:, measure]
-        if measure == Measure.RETENTION:
-            values = Counting.of(planned).retained(values)
-        totals[:, measure] = np.bincount(cell, values, minlength=cells)
-    return totals
+    sums = [np.bincount(cell, values, minlength=cells) for values in measures.T]
+    return np.stack(sums, axis=1)
 
 
 def category_sums(planned: "Planned", values: Array) -> Array:

@@ -26,13 +26,29 @@ from promo_kedro.pipelines.optimization.knapsack.priorities import solve_by_prio
 from promo_kedro.pipelines.optimization.kpis import plan_kpis
 from promo_kedro.pipelines.optimization.offer_tables import offers_table
 from promo_kedro.pipelines.optimization.parameters import OptimizationParameters
-from promo_kedro.pipelines.optimization.planning import ALL, Planned, plan_programs
+from promo_kedro.pipelines.optimization.planning import (
+    Planned,
+    Stated,
+    consumer_key_of,
+    offers_of,
+    plan_programs,
+)
 from promo_kedro.pipelines.optimization.retention_frontier import retention_row, traced
-from promo_kedro.pipelines.optimization.rule_tables import conflicts_table, rules_table
-from promo_kedro.pipelines.optimization.rules import Rule, cap_of, narrowed
+from promo_kedro.pipelines.optimization.rule_tables import (
+    conflicts_table,
+    finite_differences,
+    rules_table,
+)
+from promo_kedro.pipelines.optimization.rules import Exclusions, Rule, cap_of, narrowed
 from promo_kedro.pipelines.optimization.rules.base import OptionRule
 from promo_kedro.pipelines.optimization.stacking import stacked
-from promo_kedro.pipelines.optimization.totals import asks_for_retention, concerns, prices_by_row
+from promo_kedro.pipelines.optimization.totals import (
+    ALL,
+    asks_for_retention,
+    concerns,
+    counts_consumers,
+    prices_by_row,
+)
 from promo_kedro.pipelines.optimization.what_if_parameters import with_changes
 
 _BUILT = 3  # sets of options that are kept
@@ -73,7 +89,8 @@ class WhatIf:
             InputError: there is no such rule, parameter or category, or it is decided upstream.
             pydantic.ValidationError: a value that ``parameters.yml`` may not hold, either.
         """
-        parameters = with_changes(self.parameters, changes)
+        categories = self._decisions["category"].unique().tolist()
+        parameters = with_changes(self.parameters, changes, categories)
         self._check(parameters)
         structure = _structure(parameters)
         plans = [_planned_again(each, parameters) for each in self._built.pop(structure, [])]
@@ -86,12 +103,14 @@ class WhatIf:
             self._built.pop(next(iter(self._built)))
         return WhatIfPlan(tuple(plans), parameters)
 
-    def frontier(self, category: str | None = None, **changes: Any) -> DataFrame:
+    def frontier(
+        self, category: str | None = None, points: int | None = None, **changes: Any
+    ) -> DataFrame:
         """Return the frontier of a category, see ``WhatIfPlan.frontier``."""
-        return self.plan(**changes).frontier(category)
+        return self.plan(**changes).frontier(category, points)
 
     def _check(self, parameters: OptimizationParameters) -> None:
-        """Refuse what the decisions do not know: categories, costs, groups of consumers."""
+        """Refuse what the decisions do not know: categories, costs, groups, exclusions."""
         aim = Aim(parameters.objective, parameters.margin_share, parameters.rules)
         check_named(sorted(self._decisions["category"].unique()), aim)
         check_costs(self._decisions, aim)
@@ -100,6 +119,12 @@ class WhatIf:
             raise InputError(
                 f"offer_decisions does not know the groups {', '.join(unknown)}: set the rule in "
                 "parameters.yml and run the pipeline again."
+            )
+        excludes, was_set = (_excludes(each) for each in (parameters, self.parameters))
+        if excludes and not was_set and not (self._decisions["excluded"] != "").any():
+            raise InputError(
+                "offer_decisions knows of nothing that is excluded: add the list offer_exclusions "
+                "and run the pipeline again."
             )
 
     def _decisions_for(self, parameters: OptimizationParameters) -> DataFrame:
@@ -124,14 +149,16 @@ class WhatIfPlan:
     @cached_property
     def kpis(self) -> DataFrame:
         """Return ``plan_kpis``: today's offers and the plan, overall and per category."""
-        costs_known = all(each.decisions["cost_known"].all() for each in self.plans)
-        return plan_kpis(list(self.plans), costs_known=costs_known)
+        return plan_kpis(list(self.plans))
 
     @cached_property
     def rules(self) -> DataFrame:
         """Return ``optimization_rules``: what each rule required, what it got and its price."""
         kinds = {name: rule.rule for name, rule in self.parameters.rules.items()}
-        return stacked(rules_table(each, {}, kinds) for each in self.plans)
+        solver = self.parameters.solver
+        return stacked(
+            rules_table(each, finite_differences(each, solver), kinds) for each in self.plans
+        )
 
     @cached_property
     def conflicts(self) -> DataFrame:
@@ -188,24 +215,36 @@ class WhatIfPlan:
     def frontier(self, category: str | None = None, points: int | None = None) -> DataFrame:
         """Trace the most that can be earned for each retention, next to the plan's other rules.
 
+        Soft rules count as far as the plan keeps them.
+
         Args:
             category: whose retention is required; all of them together where they are one
                 program and none is named.
-            points: at most so many; else ``frontier_points``.
+            points: at most so many, 2 or more; else ``frontier_points``.
 
         Returns:
             retention_required, revenue, retention (shares), shadow_price (money per further
             percentage point), rising in retention.
         """
+        points = self.parameters.frontier_points if points is None else points
+        if points < 2:
+            raise InputError(f"A frontier has 2 points or more, not {points}.")
         planned = self._program_of(category)
+        if counts_consumers(planned) and len(_named(planned, category)) < len(
+            planned.standing.categories
+        ):
+            raise InputError(
+                "Consumers are counted once over all categories, so that no category has a "
+                "retention of its own: name none."
+            )
         others = [
             row
-            for row in planned.program.rows
+            for row in planned.outcome.rows
             if not (asks_for_retention(row) and concerns(planned, row) == _named(planned, category))
         ]
         where = planned.standing.cells["category"].isin(_named(planned, category)).to_numpy()
         program = replace(planned.program, rows=(retention_row(planned.standing, where), *others))
-        return traced(program, self.parameters, points or self.parameters.frontier_points)
+        return traced(program, self.parameters, points)
 
     def _program_of(self, category: str | None) -> Planned:
         if category is None and len(self.plans) == 1:
@@ -225,13 +264,19 @@ def _option_rules(parameters: OptimizationParameters) -> dict[str, Rule]:
     return {name: rule for name, rule in parameters.rules.items() if isinstance(rule, OptionRule)}
 
 
+def _excludes(parameters: OptimizationParameters) -> bool:
+    return any(isinstance(rule, Exclusions) for rule in parameters.rules.values())
+
+
 def _structure(parameters: OptimizationParameters) -> str:
     """Return what two sets of parameters share if only levels of rules differ between them."""
     rules = parameters.rules.values()
+    counted = parameters.measure_of(parameters.mode) == "consumer_indicator"
     others = parameters.model_dump(exclude={"rules", "frontier_points", "rounding"}, mode="json")
     shape = {
         "options": [rule.model_dump(mode="json") for rule in _option_rules(parameters).values()],
         "joint": any(rule.spans_categories for rule in rules),
+        "consumers": consumer_key_of(parameters.rules, counted=counted),
         "groups": sorted({column for rule in rules for column in rule.consumer_columns}),
         "costs": any(rule.needs_cost for rule in rules),
     }
@@ -246,10 +291,8 @@ def _planned_again(earlier: Planned, parameters: OptimizationParameters) -> Plan
     prices = prices_by_row(earlier)
     start = np.nan_to_num([prices.get(row.name, 0.0) for row in rows])
     outcome = solve_by_priority(program, parameters.solver, start=start)
-    choice = outcome.plan.choice
-    offer = earlier.decisions["offer_today"].to_numpy(dtype=float)
-    if choice is not None:
-        offer = earlier.options.offers(choice)
+    stated = Stated(earlier.decisions, earlier.options, program, earlier.standing)
+    offer = offers_of(stated, outcome, parameters.rules)
     return replace(earlier, program=program, outcome=outcome, offer=offer)
 
 

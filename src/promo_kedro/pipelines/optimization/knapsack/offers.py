@@ -225,6 +225,18 @@ class OfferOptions(Options):
             threads=self.threads,
         )
 
+    def coupled_by(self, rule: ConsumerRule | None) -> "OfferOptions":
+        """Return the same options, each unit measured alike, under another consumer rule."""
+        return OfferOptions(
+            self.columns,
+            self.mode,
+            self.steps,
+            indicator_retention=self._grid.retention_clears,
+            consumer_rule=rule,
+            cells=self._cells,
+            threads=self.threads,
+        )
+
     def tabulate(self, units: Array) -> OptionTable:
         """Write out the options of these units; retention is that of each unit by itself."""
         units = np.asarray(units)
