@@ -57,6 +57,7 @@ def make_run(categories=CATEGORIES, consumers=60, items=6, seed=1):
         optimization_summary=_summary(pairs),
         revenue_retention_frontier=_frontier(pairs),
         plan_kpis=_kpis(pairs),
+        plan_comparison=_plan_comparison(_kpis(pairs)),
         training_history=_history([*categories, "pooled"], rng),
         calendar=_calendar(),
         raw_manifest={
@@ -329,7 +330,7 @@ def _frontier(pairs):
 
 
 def _kpis(pairs):
-    """Today's offers and the plan, per category; the summary has no plan for Bakery."""
+    """Today's offers and the plan, overall and per category; there is no plan for Bakery."""
     return pd.DataFrame(
         [
             {
@@ -337,13 +338,22 @@ def _kpis(pairs):
                 "category": category,
                 "revenue_before": 97.0 + place,
                 "revenue_after": 110.0 + place,
+                "margin_before": 31.0 + place,
+                "margin_after": 27.0 + place,
+                "spend_before": 5.0 + place,
+                "spend_after": 13.0 + place,
                 "retention_before": 0.11,
                 "retention_after": 0.16,
             }
             for mode in ("paper", "linear", "exact")
-            for place, category in enumerate(pairs["category"].unique())
+            for place, category in enumerate([*pairs["category"].unique(), "All"])
         ]
     )
+
+
+def _plan_comparison(kpis):
+    """What the plans promise and what the same offers earn on the exact curve."""
+    return kpis[["mode", "category"]].assign(revenue_exact=108.25)
 
 
 def _history(categories, rng):

@@ -40,7 +40,14 @@ def documents(made_up_run, made_up_value, evaluation_parameters):
         evaluation_parameters,
     )
     value = {"raw_data_hash": RAW_HASH, "note": None, "rows": json_rows(made_up_value)}
-    return results, comparison, cutoffs, value
+    plans = nodes.overview_plans(
+        made_up_run.optimal_offers,
+        made_up_run.optimization_summary,
+        made_up_run.plan_kpis,
+        made_up_run.plan_comparison,
+        evaluation_parameters,
+    )
+    return results, comparison, cutoffs, value, plans
 
 
 @pytest.fixture(scope="module")
@@ -62,8 +69,6 @@ def page(made_up_run, evaluation_parameters, documents, rejected):
     return nodes.write_report(
         *documents,
         made_up_run.elasticity_curves,
-        made_up_run.optimal_offers,
-        made_up_run.optimization_summary,
         rejected,
         evaluation_parameters,
         elasticity_plot=PNG,
@@ -157,15 +162,25 @@ def test_it_says_what_calibration_did_under_its_plot(page, documents):
     assert page.count("On the test step calibration") == 1
 
 
+def test_spend_margin_and_the_exact_curve_stand_beside_the_promises(page, made_up_run):
+    kpis = made_up_run.plan_kpis
+    told = kpis[kpis["mode"].eq("exact") & kpis["category"].eq("All")].iloc[0]
+    section = page[page.index("The three plans side by side") :]
+    row = section[section.index("<tr><td>exact</td>") :]
+    row = row[: row.index("</tr>")]
+    for figure in ("spend_before", "spend_after", "margin_before", "margin_after"):
+        assert f"<td>{told[figure]:.2f}</td>" in row
+    assert "<td>108.25</td>" in row
+
+
 def test_without_a_value_the_note_stands_there(
     made_up_run, evaluation_parameters, documents, rejected
 ):
     page = nodes.write_report(
         *documents[:3],
         {"raw_data_hash": RAW_HASH, "note": "there is no truth", "rows": []},
+        documents[4],
         made_up_run.elasticity_curves,
-        made_up_run.optimal_offers,
-        made_up_run.optimization_summary,
         rejected,
         evaluation_parameters,
     )

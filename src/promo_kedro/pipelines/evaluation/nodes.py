@@ -339,14 +339,28 @@ def draw_offer_value(
     return plot_offer_value(offer_value, offer_value_document["note"], parameters.confidence)
 
 
+def overview_plans(
+    optimal_offers: DataFrame,
+    optimization_summary: DataFrame,
+    plan_kpis: DataFrame,
+    plan_comparison: DataFrame,
+    parameters: EvaluationParameters,
+) -> Document:
+    """How each category's program ended, and the three plans side by side."""
+    from promo_kedro.pipelines.evaluation.plan_overview import plan_overview
+
+    return plan_overview(
+        optimal_offers, optimization_summary, plan_kpis, plan_comparison, parameters.mode
+    )
+
+
 def write_report(
     model_results: Document,
     model_comparison: Document,
     cutoff_comparison: Document,
     offer_value: Document,
+    plan_overview: Document,
     elasticity_curves: DataFrame,
-    optimal_offers: DataFrame,
-    optimization_summary: DataFrame,
     rejected_rows: Table,
     parameters: EvaluationParameters,
     **plots: bytes,
@@ -357,10 +371,8 @@ def write_report(
     hidden = _hidden(model_results, parameters)
     logger.info("Results on the test step\n%s", results_text(model_results["rows"], hidden))
     return render(
-        Documents(model_results, model_comparison, cutoff_comparison, offer_value),
+        Documents(model_results, model_comparison, cutoff_comparison, offer_value, plan_overview),
         curves=elasticity_curves,
-        offers=optimal_offers,
-        summary=optimization_summary,
         rejected=set_aside(rejected_rows),
         parameters=parameters,
         plots=plots,

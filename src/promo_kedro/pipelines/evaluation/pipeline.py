@@ -58,6 +58,10 @@ _TABLES: dict[str, tuple[tuple[str, ...], Any]] = {
         ),
         "model_cards",
     ),
+    "overview_plans": (
+        ("optimal_offers", "optimization_summary", "plan_kpis", "plan_comparison", _PARAMETERS),
+        "plan_overview_json",
+    ),
     "draw_interactive_frontier": ((*_FRONTIER, "plan_kpis", *_SHOWN), _INTERACTIVE),
 }
 _PLOTS = {
@@ -73,8 +77,11 @@ _PLOTS = {
     "feature_importance_plot": ("feature_importance", *_SHOWN),
     "training_history_plot": ("training_history", *_SHOWN),
 }
-_DOCUMENTS = ("model_results", "model_comparison", "cutoff_comparison", "offer_value")
-_TOLD = ("elasticity_curves", "optimal_offers", "optimization_summary", "rejected_rows")
+_DOCUMENTS = (
+    *("model_results", "model_comparison", "cutoff_comparison", "offer_value"),
+    "plan_overview",
+)
+_TOLD = ("elasticity_curves", "rejected_rows")
 _REPORTED = {
     **{name: f"{name}_json" for name in _DOCUMENTS},
     **{name: name for name in (*_TOLD, *_PLOTS)},

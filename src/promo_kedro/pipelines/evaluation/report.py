@@ -61,6 +61,7 @@ class Documents:
     comparison: Document
     cutoffs: Document
     value: Document
+    plans: Document
 
 
 _TITLES = {
@@ -114,8 +115,6 @@ def render(
     documents: Documents,
     *,
     curves: pd.DataFrame,
-    offers: pd.DataFrame,
-    summary: pd.DataFrame,
     rejected: list[Row],
     parameters: EvaluationParameters,
     plots: dict[str, bytes],
@@ -144,8 +143,8 @@ def render(
         truth_known=comparison["truth_known"],
         spread=_spread_rows(suppress(results["rows"], hidden)),
         parameters=parameters,
-        plan=_plan_rows(offers, summary, parameters.mode, hidden),
-        modes=_mode_rows(offers),
+        plan=[row for row in documents.plans["categories"] if row["category"] not in hidden],
+        modes=documents.plans["modes"],
         not_identified=_not_identified(curves),
         value_note=value["note"],
         value_total=_value_rows(value["rows"], {TOTAL}),
@@ -217,32 +216,6 @@ def _cutoff_rows(rows: list[Row]) -> list[Row]:
         for row in rows
         if row["category"] == TOTAL
     ]
-
-
-def _plan_rows(
-    offers: pd.DataFrame, summary: pd.DataFrame, mode: str, hidden: set[str]
-) -> list[Row]:
-    """How each category's program ended, with the plan's sums."""
-    plan = offers[offers["mode"] == mode]
-    sums = plan.groupby(plan["category"].astype(str))[["revenue_before", "revenue_after"]].sum()
-    rows = summary[(summary["mode"] == mode) & ~summary["category"].isin(hidden)]
-    return json_rows(rows.join(sums, on="category").sort_values("category"))
-
-
-def _mode_rows(offers: pd.DataFrame) -> list[Row]:
-    """The plans side by side: what each promises."""
-    sums = offers.assign(discount=offers["price"] * offers["offer_percent"]).groupby("mode")
-    table = sums.agg(
-        n=("price", "size"),
-        price=("price", "sum"),
-        discount=("discount", "sum"),
-        revenue_before=("revenue_before", "sum"),
-        revenue_after=("revenue_after", "sum"),
-        retained_before=("retained_before", "mean"),
-        retained_after=("retained_after", "mean"),
-    )
-    table["weighted_offer_percent"] = table["discount"] / table["price"].where(table["price"] > 0)
-    return json_rows(table.reset_index())
 
 
 def _not_identified(curves: pd.DataFrame) -> list[Row]:
