@@ -5,8 +5,8 @@ from pandas import DataFrame
 from promo_kedro.pipelines.optimization.knapsack.frontier import trace_frontier
 from promo_kedro.pipelines.optimization.knapsack.program import Program, Row
 from promo_kedro.pipelines.optimization.parameters import Mode, OptimizationParameters
-from promo_kedro.pipelines.optimization.planning import ALL, build_program
-from promo_kedro.pipelines.optimization.rules import Standing
+from promo_kedro.pipelines.optimization.planning import ALL, build_program, consumer_key_of
+from promo_kedro.pipelines.optimization.rules import Standing, cap_of
 from promo_kedro.pipelines.optimization.rules.base import OptionRule
 from promo_kedro.pipelines.optimization.stacking import stacked
 from promo_kedro.types import Array
@@ -27,9 +27,13 @@ def retention_frontiers(
     options_only = {
         name: rule for name, rule in parameters.rules.items() if isinstance(rule, OptionRule)
     }
+    on_options = parameters.model_copy(update={"rules": options_only})
+    counted = parameters.measure_of(mode) == "consumer_indicator"
+    keys = {ALL: _key_over_all(parameters)}
+    of_category = consumer_key_of(parameters.rules, counted=counted)
     parts = [(ALL, decisions), *decisions.groupby("category", sort=True)]
     return stacked(
-        _frontier(units, mode, parameters.model_copy(update={"rules": options_only})).assign(
+        _frontier(units, mode, on_options, keys.get(name, of_category)).assign(
             mode=mode, category=name
         )[COLUMNS]
         for name, units in parts
@@ -51,7 +55,19 @@ def traced(program: Program, parameters: OptimizationParameters, points: int) ->
     return frontier.assign(**dict(shares.items()))
 
 
-def _frontier(units: DataFrame, mode: Mode, parameters: OptimizationParameters) -> DataFrame:
-    _, options, program, standing = build_program(units, mode, parameters, parameters.rules)
-    alone = Program(options, program.objective, (retention_row(standing),))
+def _key_over_all(parameters: OptimizationParameters) -> list[str]:
+    """Return what makes one consumer where retention is that of all categories together.
+
+    A consumer counts once, unless a cap on its offers holds in each category by itself: one
+    program couples its units in one way.
+    """
+    cap = cap_of(parameters.rules)
+    return ["customer_id"] if cap is None else cap.consumer_key
+
+
+def _frontier(
+    units: DataFrame, mode: Mode, parameters: OptimizationParameters, consumer_key: list[str]
+) -> DataFrame:
+    stated = build_program(units, mode, parameters, parameters.rules, consumer_key=consumer_key)
+    alone = Program(stated.options, stated.program.objective, (retention_row(stated.standing),))
     return traced(alone, parameters, parameters.frontier_points)

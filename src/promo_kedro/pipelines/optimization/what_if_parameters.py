@@ -1,6 +1,8 @@
 """What a planner may change in a word: levels of rules, by the names that they are known by."""
 
 import re
+from collections.abc import Collection
+from difflib import get_close_matches
 from typing import Any
 
 from promo_kedro.errors import InputError
@@ -9,11 +11,12 @@ from promo_kedro.pipelines.optimization.parameters import OptimizationParameters
 from promo_kedro.pipelines.optimization.rules import KINDS, Rule
 
 UPSTREAM = ("relation", "offer_range", "margin_share")
+DOWNSTREAM = ("rounding",)
 LEVELS = ("at_least", "at_most")
 
 
 def with_changes(
-    parameters: OptimizationParameters, changes: dict[str, Any]
+    parameters: OptimizationParameters, changes: dict[str, Any], categories: Collection[str] = ()
 ) -> OptimizationParameters:
     """Return parameters with some of them changed, validated as those of a run are.
 
@@ -23,9 +26,10 @@ def with_changes(
             theirs), any of its fields, or None to leave it out. A kind of rule in small letters,
             such as ``margin_floor``, is the one rule of that kind, or a new one. Other parameters
             by their names.
+        categories: that rules may name.
 
     Raises:
-        InputError: there is no such rule or parameter, or it is decided upstream.
+        InputError: there is no such rule, parameter or category, or it decides nothing here.
         pydantic.ValidationError: a value that ``parameters.yml`` may not hold, either.
     """
     given = parameters.model_dump()
@@ -33,10 +37,11 @@ def with_changes(
         rule = _rule_named(name, change, parameters)
         if rule is None:
             given[_parameter_named(name, parameters)] = change
-        elif change is None:
-            given["rules"].pop(rule, None)
-        else:
-            given["rules"][rule] = _changed_rule(name, given["rules"].get(rule), change)
+        elif change is not None:
+            known = given["rules"].get(rule)
+            given["rules"][rule] = _changed_rule(name, known, change, categories)
+        elif given["rules"].pop(rule, None) is None:
+            raise InputError(f"There is no rule {name!r} that could be left out.")
     return OptimizationParameters.model_validate(given)
 
 
@@ -58,19 +63,27 @@ def _parameter_named(name: str, parameters: OptimizationParameters) -> str:
             f"{name!r} decides what the options are read from: set it in parameters.yml and run "
             "the pipeline again."
         )
-    known = set(OptimizationParameters.model_fields) - {*UPSTREAM, "rules"}
+    if name in DOWNSTREAM:
+        raise InputError(
+            f"{name!r} decides how offers are sent, not which are planned: set it in "
+            "parameters.yml and run the pipeline again."
+        )
+    known = set(OptimizationParameters.model_fields) - {*UPSTREAM, *DOWNSTREAM, "rules"}
     if name not in known:
         raise InputError(no_such_name(name, {*known, *parameters.rules, *_kinds()}))
     return name
 
 
-def _changed_rule(name: str, rule: dict[str, Any] | None, change: Any) -> dict[str, Any]:
+def _changed_rule(
+    name: str, rule: dict[str, Any] | None, change: Any, categories: Collection[str]
+) -> dict[str, Any]:
     """Return the fields of a rule, or of a new one, with a change.
 
     Args:
         name: as the planner wrote it.
         rule: its fields; none for a new one.
         change: fields, levels by category, or its one level.
+        categories: that it may name.
     """
     is_new = rule is None
     fields = rule or {"rule": change["rule"] if _names_a_kind(change) else _kinds()[name].__name__}
@@ -81,11 +94,24 @@ def _changed_rule(name: str, rule: dict[str, Any] | None, change: Any) -> dict[s
         if level is None:
             raise InputError(f"The rule {name!r} has no one level: give its fields, {name}={{…}}.")
         return fields | {level: change}
-    if set(change) <= known or "categories" not in known:
+    levels = {each: level for each, level in change.items() if each not in known}
+    if not levels or "categories" not in known:
         return fields | change
+    for each in set(levels).difference(categories):
+        if categories or get_close_matches(str(each), known, n=1):
+            raise InputError(_neither_field_nor_category(name, str(each), {*known, *categories}))
     if is_new and "scope" in known:
         fields["scope"] = "category"
-    return fields | {"categories": {**fields.get("categories", {}), **change}}
+    fields |= {each: level for each, level in change.items() if each in known}
+    return fields | {"categories": {**fields.get("categories", {}), **levels}}
+
+
+def _neither_field_nor_category(name: str, given: str, known: set[str]) -> str:
+    nearest = get_close_matches(given, known, n=1, cutoff=0)
+    return (
+        f"{name!r} has no field {given!r}, nor is there such a category; "
+        f"did you mean {nearest[0]!r}?"
+    )
 
 
 def _names_a_kind(change: Any) -> bool:

@@ -96,7 +96,7 @@ def test_a_level_out_of_reach_has_no_plan_and_the_reach_is_told(parameters, unit
     assert within.activity[0] == most
     assert within.prices[0] == 0
     assert solve(beyond, parameters).choice is None
-    told = explain_infeasible(beyond, parameters)
+    told = explain_infeasible(beyond, parameters).relaxations
     assert told["attainable_alone"].tolist() == [pytest.approx(100 * most / units, rel=1e-12)]
     assert told["smallest_relaxation"].tolist() == [pytest.approx(1 / units, abs=1e-7)]
     assert told["in_conflict"].tolist() == [True]

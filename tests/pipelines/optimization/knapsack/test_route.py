@@ -376,7 +376,8 @@ def test_a_plan_that_was_not_found_is_not_said_to_be_impossible():
 
 def test_a_row_relaxed_as_far_as_explained_is_solved_or_said_not_to_be():
     program = random_program(7, 400, [0.85, 0.85, 0.85])
-    relaxations = explain_infeasible(program, BY_PRICES)["smallest_relaxation"].dropna()
+    explained = explain_infeasible(program, BY_PRICES).relaxations
+    relaxations = explained["smallest_relaxation"].dropna()
     assert len(relaxations)
     for index, relaxation in relaxations.items():
         rows, row = list(program.rows), program.rows[index]

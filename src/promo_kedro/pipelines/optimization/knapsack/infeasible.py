@@ -6,9 +6,9 @@ shortfall above 0 at some prices proves that no plan keeps the rows priced above
 most innocent rows apart at once; a deletion filter goes over the others.
 """
 
-import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from pandas import DataFrame
@@ -20,8 +20,6 @@ from promo_kedro.pipelines.optimization.knapsack.route import shortfall, solve
 from promo_kedro.pipelines.optimization.knapsack.witness import kept_near
 from promo_kedro.types import Array
 
-logger = logging.getLogger(__name__)
-
 HAIR = 1e-9
 """Share of what a row can range over that counts as nothing."""
 
@@ -30,7 +28,26 @@ TO_ROUND = 1e-4
 OUTWEIGH = 1e4
 
 
-def explain_infeasible(program: Program, parameters: SolverParameters) -> DataFrame:
+class Explanation(NamedTuple):
+    """Why no plan meets every row, and what would help.
+
+    Attributes:
+        relaxations: one line per row, figures as shown to people: rule, row, sense, required,
+            attainable_alone (the most a plan could reach, or the least of an "at most" row),
+            attainable_with_others (the same with every other row kept), smallest_relaxation (of
+            this row alone that makes the program feasible), unit, in_conflict (whether it is of a
+            set of rows that contradict each other, though all but any one of them can be kept).
+            The second and third are empty where the other rows already contradict each other. Of
+            a program too large to be solved whole, what is attainable is so in the linear program.
+        kept_if_relaxed: which rows give way by how much where all give way together by the least,
+            in total share of their ranges; empty where nothing contradicts.
+    """
+
+    relaxations: DataFrame
+    kept_if_relaxed: str
+
+
+def explain_infeasible(program: Program, parameters: SolverParameters) -> Explanation:
     """Say why no plan meets every row of a program.
 
     A row that a plan may buy itself out of (``penalty``) contradicts nothing.
@@ -38,15 +55,6 @@ def explain_infeasible(program: Program, parameters: SolverParameters) -> DataFr
     Args:
         program: one that no plan meets; of another, every relaxation is 0.
         parameters: of the solver.
-
-    Returns:
-        One line per row, figures as shown to people: rule, row, sense, required,
-        attainable_alone (the most a plan could reach, or the least of an "at most" row),
-        attainable_with_others (the same with every other row kept), smallest_relaxation (of
-        this row alone that makes the program feasible), unit, in_conflict (whether it is of a
-        set of rows that contradict each other, though all but any one of them can be kept). The
-        second and third are empty where the other rows already contradict each other. Of a
-        program too large to be solved whole, what is attainable is so in the linear program.
     """
     sizes = row_sizes(program)
     alone = np.array([attainable(program, row.coefficients) for row in program.rows])
@@ -59,11 +67,9 @@ def explain_infeasible(program: Program, parameters: SolverParameters) -> DataFr
         if found is not None:
             jointly[index] = found.most
             relaxations[index] = _relaxation(program, index, found, sizes, parameters)
-    if conflict:
-        _log_joint_relaxation(program, sizes, jointly_kept)
     scales = np.array([row.scale for row in program.rows])
     senses = np.array([-1.0 if row.at_most else 1.0 for row in program.rows])
-    return DataFrame(
+    relaxed = DataFrame(
         {
             "rule": [row.rule for row in program.rows],
             "row": [row.name for row in program.rows],
@@ -76,6 +82,7 @@ def explain_infeasible(program: Program, parameters: SolverParameters) -> DataFr
             "in_conflict": [index in conflict for index in range(len(program.rows))],
         }
     )
+    return Explanation(relaxed, _joint_relaxation(program, sizes, jointly_kept) if conflict else "")
 
 
 def attainable(program: Program, coefficients: Array) -> float:
@@ -295,15 +302,12 @@ def _relaxation_seen(
     return float(program.rows[index].least - reached + HAIR * size)
 
 
-def _log_joint_relaxation(program: Program, sizes: Array, jointly: Mix) -> None:
-    """Log the smallest relaxation of all rows together, in total share of their ranges."""
-    firm = firm_rows(program)
+def _joint_relaxation(program: Program, sizes: Array, jointly: Mix) -> str:
+    """Return the smallest relaxation of all rows together, in total share of their ranges."""
     short = np.maximum(-jointly.slack, 0.0)
-    relaxed = [
+    return "; ".join(
         f"{program.rows[index].name} by {missing * program.rows[index].scale:,.6g} "
         f"{program.rows[index].unit}"
-        for index, missing in zip(firm, short, strict=True)
+        for index, missing in zip(firm_rows(program), short, strict=True)
         if missing > MET * sizes[index]
-    ]
-    if relaxed:
-        logger.info("All rules can be kept together if relaxed: %s.", "; ".join(relaxed))
+    )

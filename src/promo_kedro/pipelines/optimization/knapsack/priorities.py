@@ -49,6 +49,7 @@ class Outcome:
         relaxations: see ``explain_infeasible``: of the hard rows where these contradict each
             other, of all rows where a soft one is missed; else none.
         message: the same in plain words; empty where every row is kept.
+        kept_if_relaxed: see ``explain_infeasible``; empty where there are no relaxations.
     """
 
     plan: Plan
@@ -56,6 +57,7 @@ class Outcome:
     broken: dict[str, float] = field(default_factory=dict)
     relaxations: DataFrame | None = None
     message: str = ""
+    kept_if_relaxed: str = ""
 
 
 def solve_by_priority(
@@ -83,15 +85,21 @@ def solve_by_priority(
         return _without_plan(program, hard, plan, parameters)
     relaxed, plan = relaxed_plan
     outcome = _outcome(program, relaxed.rows, plan)
-    return replace(outcome, relaxations=explain_infeasible(program, parameters))
+    explained = explain_infeasible(program, parameters)
+    return replace(
+        outcome,
+        relaxations=explained.relaxations,
+        kept_if_relaxed=explained.kept_if_relaxed,
+    )
 
 
 def _without_plan(
     program: Program, hard: list[int], plan: Plan, parameters: SolverParameters
 ) -> Outcome:
     """Return why the hard rows leave no plan."""
-    relaxations = explain_infeasible(only(program, hard), parameters)
-    return Outcome(plan, program.rows, {}, relaxations, _why_none(relaxations))
+    relaxations, kept_if_relaxed = explain_infeasible(only(program, hard), parameters)
+    why = _why_none(relaxations)
+    return Outcome(plan, program.rows, {}, relaxations, why, kept_if_relaxed)
 
 
 def _relaxed_whole(
