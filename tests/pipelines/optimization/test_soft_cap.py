@@ -23,10 +23,7 @@ def rules(retention: float, **cap: object) -> dict[str, object]:
 @pytest.fixture(scope="module")
 def items():
     """Return consumer-items; each consumer has up to three."""
-    items = make_items(60, seed=3)
-    return items.assign(
-        range_min=items["offer_min"], range_max=items["offer_max"], excluded="", cost_known=True
-    )
+    return make_items(60, seed=3).assign(excluded="", cost_known=True)
 
 
 @pytest.fixture(scope="module")

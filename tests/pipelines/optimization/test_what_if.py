@@ -37,8 +37,8 @@ def make_decisions(n=60, seed=4):
             "elasticity": 0.04 * reference * (1 - probability),
             "slope": 0.04,
             "cutoff": rng.uniform(0.05, 0.4, n),
-            "offer_min": 4.0,
-            "offer_max": 60.0,
+            "range_min": 4.0,
+            "range_max": 60.0,
             "cost_known": False,
             "excluded": "",
             "permitted": np.int8(4),
@@ -234,3 +234,11 @@ def test_what_the_decisions_do_not_know_is_refused(planner, changes, said):
 def test_a_category_that_does_not_exist_is_refused(planner):
     with pytest.raises(InputError, match="did you mean 'Bakery'"):
         planner.plan(retention={"Bakry": 0.2})
+
+
+def test_a_range_that_is_taken_out_leaves_that_of_the_receipts(decisions):
+    ranged = with_changes(AS_SET, {"range": {"rule": "OfferRange", "highest": 12}})
+    found = WhatIf(narrowed(decisions, ranged.rules), ranged).plan(range=None)
+    expected = WhatIf(decisions, AS_SET).plan()
+    assert found.offers["offer_percent"].tolist() == expected.offers["offer_percent"].tolist()
+    assert found.offers["offer_percent"].max() > 12

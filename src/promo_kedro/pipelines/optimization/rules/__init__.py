@@ -88,10 +88,8 @@ def narrowed(decisions: DataFrame, rules: Mapping[str, Rule]) -> DataFrame:
             trace.
         rules: in any order.
     """
-    if "range_min" in decisions:
-        decisions = decisions.assign(
-            offer_min=decisions["range_min"], offer_max=decisions["range_max"]
-        )
+    ranges = {"offer_min": decisions["range_min"], "offer_max": decisions["range_max"]}
+    decisions = decisions.assign(**ranges)
     others = [rule for rule in rules.values() if not isinstance(rule, OfferSteps)]
     for rule in sorted([*others, steps_of(rules)], key=lambda rule: KINDS.index(type(rule))):
         decisions = rule.narrow(decisions)
