@@ -221,6 +221,10 @@ def test_offers_never_leave_the_range():
         (0.4, {"offer_min": 0.0, "offer_max": 0.9}, {0.4}),  # nothing to round to
         (0.4, {"offer_min": -1.0}, {1}),  # an offer is not rounded away
         (0.4, {"offer_min": -1.0, "permitted": 6}, {0, 1}),
+        (0.4, {"offer_min": 0.2, "permitted": 6}, {0, 1}),
+        (0.4, {"offer_min": 0.2, "offer_max": 0.9, "permitted": 6}, {0}),
+        (4.4, {"permitted": 6}, {4, 5}),
+        (3.4, {"permitted": 6}, {4}),
         (0.0, {"permitted": 2}, {0}),
         (60.7, {"permitted": 1}, {60, 61}),  # stays as today, outside the range
         (7.3, {"permitted": 1, "offer_min": np.nan, "offer_max": np.nan}, {7, 8}),

@@ -57,7 +57,7 @@ COST_COLUMNS = [
     "retention_sent",
     "rules_broken",
 ]
-_HAIR = 1e-9  # of a step: an offer so near a multiple is that multiple
+_NEAR = 1e-9  # of a step: an offer so near a multiple is that multiple
 _COUNTS = dict.fromkeys(["offers", "offers_rounded"], "int64")
 
 
@@ -153,7 +153,7 @@ def roundings(offer: Array, decisions: DataFrame, step: float) -> tuple[Array, A
         without a multiple leaves the offer as it was planned.
     """
     steps = offer / step
-    down, up = np.floor(steps + _HAIR), np.ceil(steps - _HAIR)
+    down, up = np.floor(steps + _NEAR), np.ceil(steps - _NEAR)
     first, last = _ends(offer, decisions, step)
     ways = np.clip([down, up], first, last).T
     multiples, stuck = (ways * step).round(9), first > last
@@ -176,10 +176,11 @@ def _ends(offer: Array, decisions: DataFrame, step: float) -> tuple[Array, Array
     lowest, highest = (decisions[f"offer_{end}"].to_numpy(dtype=float) for end in ("min", "max"))
     none_permitted = (offer == 0) | (decisions["permitted"].to_numpy() & NO_OFFER > 0)
     first = np.where(none_permitted, 0.0, 1.0)
-    last = np.floor(np.maximum(offer, 100) / step + _HAIR)
+    last = np.floor(np.maximum(offer, 100) / step + _NEAR)
     bound = inside(offer, lowest, highest)
     above, below = (lowest + HAIR) / step, (highest - HAIR) / step
-    first[bound] = np.maximum(first, np.floor(above) + 1)[bound]
+    raised = bound & ~(none_permitted & (offer < step))  # those may go down to none
+    first[raised] = np.maximum(first, np.floor(above) + 1)[raised]
     last[bound] = np.minimum(last, np.ceil(below) - 1)[bound]
     return first, last
 
@@ -234,7 +235,7 @@ def _cost(plans: Sequence["Planned"], rounded: Sequence[Rounded], step: float) -
 def _category_cost(planned: "Planned", rounded: Rounded) -> DataFrame:
     """Return, per category of a program, sums of what was planned and what is sent."""
     sent = rounded.offer > 0
-    moved = sent & ~np.isclose(rounded.offer, planned.offer, rtol=0, atol=_HAIR)
+    moved = sent & ~np.isclose(rounded.offer, planned.offer, rtol=0, atol=_NEAR)
     table = DataFrame({"category": planned.standing.categories})
     table["offers"] = category_sums(planned, sent)
     table["offers_rounded"] = category_sums(planned, moved)
