@@ -166,6 +166,80 @@ def test_a_category_that_cannot_be_met_is_set_aside_as_in_a_run(decisions):
     assert_frame_equal(planner.plan(budget=1e6).kpis, as_set.kpis, rtol=1e-6)
 
 
+COUNTED = {
+    "rules": {"retention": {"rule": "Retention", "at_least": 0.2}},
+    "retention_measure": "consumer_indicator",
+}
+CAPPED = {
+    "rules": {
+        "retention": {"rule": "Retention", "at_least": 0.05, "scope": "whole"},
+        "cap": {"rule": "MaxOffersPerConsumer", "at_most": 1},
+    }
+}
+SOFT = {
+    "rules": {
+        "retention": {"rule": "Retention", "at_least": 0.1},
+        "budget": {"rule": "Budget", "at_most": 20.0, "hard": False},
+    }
+}
+WHOLE, BY_CATEGORY = ({"retention": {"scope": scope}} for scope in ("whole", "category"))
+QUESTIONS = {
+    "consumers counted": (COUNTED, [{}, {"retention": 0.3}, {"retention": 0.1}]),
+    "scope of consumers counted": (
+        COUNTED,
+        [{"budget": 60.0}, {"budget": 60.0, **WHOLE}, {"budget": 60.0, **BY_CATEGORY}],
+    ),
+    "scope": ({"rules": {"retention": {"rule": "Retention"}}}, [{}, WHOLE, BY_CATEGORY]),
+    "cap": (CAPPED, [{}, {"retention": 0.1}, {"cap": 2}, {"cap": None}, {"cap": 1}]),
+    "soft rules": (SOFT, [{}, {"budget": 0.01}, {"budget": 1e6}, {"budget": 0.01}]),
+    "soft cap": (
+        CAPPED,
+        [{"cap": {"hard": False}}, {"cap": {"hard": False}, "retention": 0.3}, {}],
+    ),
+}
+
+
+@pytest.mark.parametrize("which", QUESTIONS)
+def test_one_question_after_another_is_answered_as_by_itself(decisions, which):
+    as_set, questions = QUESTIONS[which]
+    ranged = narrowed(decisions, OptimizationParameters.model_validate(as_set).rules)
+    planner = WhatIf(ranged, as_set)
+    for question in questions:
+        warm, cold = planner.plan(**question), WhatIf(ranged, as_set).plan(**question)
+        assert_frame_equal(warm.kpis, cold.kpis, rtol=1e-6)
+        told = ["program", "row", "required", "achieved", "status"]
+        assert_frame_equal(warm.rules[told], cold.rules[told], rtol=1e-6)
+
+
+def test_what_a_tighter_rule_costs_is_reckoned_anew(planner):
+    rules = planner.plan(retention={"Bakery": reachable(planner, "Bakery")}).rules
+    binding = rules[rules["status"] == "binding"]
+    assert not binding.empty
+    assert (binding["finite_difference"] > 0).all()
+
+
+def test_the_frontier_stands_beside_soft_rules_as_far_as_they_are_kept(decisions):
+    planner = WhatIf(decisions, SOFT)
+    broken = planner.plan(retention=0.25, budget=0.01)
+    assert "given up" in set(broken.rules["status"])
+    assert len(broken.frontier("Bakery", points=5)) > 0
+
+
+def test_a_frontier_has_as_many_points_as_are_asked_for(planner):
+    assert 2 <= len(planner.frontier("Meat", points=3)) <= 3
+    for points in (1, 0, -3):
+        with pytest.raises(InputError, match="2 points or more"):
+            planner.frontier("Meat", points=points)
+
+
+def test_where_consumers_count_over_all_categories_none_has_a_frontier(decisions):
+    planner = WhatIf(decisions, COUNTED)
+    assert planner.frontier("Meat", points=3)["retention"].between(0, 1).all()
+    with pytest.raises(InputError, match="name none"):
+        planner.frontier("Meat", **WHOLE)
+    assert planner.frontier(points=3, **WHOLE)["retention"].between(0, 1).all()
+
+
 def test_the_order_of_questions_changes_nothing(decisions):
     questions = [{}, {"retention": {"Bakery": 0.2}}, {"budget": 30.0}]
     there, back = (
@@ -208,6 +282,9 @@ def test_a_kind_in_small_letters_makes_a_new_rule_or_means_the_one_there_is():
         ({"retenton": 0.2}, InputError, "did you mean 'retention'"),
         ({"relation": "observed"}, InputError, "run the pipeline again"),
         ({"no_offer": 3}, InputError, "give its fields"),
+        ({"budget": None}, InputError, "no rule 'budget' that could be left out"),
+        ({"rounding": {"step": 5}}, InputError, "decides how offers are sent"),
+        ({"retention": {"at_lest": 0.1}}, InputError, "did you mean 'at_least'"),
         ({"retention": 2}, ValidationError, "less than or equal to 1"),
         ({"spring": {"rule": "Budgt", "at_most": 9}}, ValidationError, "did you mean 'Budget'"),
         ({"mode": "best"}, ValidationError, "exact"),
@@ -224,6 +301,8 @@ def test_what_the_parameters_file_may_not_hold_is_refused_here_too(changes, erro
         ({"objective": "margin"}, "unit_cost"),
         ({"margin_floor": 0.1}, "unit_cost"),
         ({"fair": {"rule": "Fairness", "by": "age", "at_most": 0.1}}, "groups age"),
+        ({"exclusions": {}}, "add the list offer_exclusions"),
+        ({"retention": {"at_lest": 0.1}}, "did you mean 'at_least'"),
     ],
 )
 def test_what_the_decisions_do_not_know_is_refused(planner, changes, said):

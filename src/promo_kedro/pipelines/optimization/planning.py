@@ -176,7 +176,16 @@ def offers_without_plan(units: DataFrame, cap: MaxOffersPerConsumer | None) -> A
         .sort_values("offer", ascending=False, kind="stable")
     )
     place = largest_first.groupby(cap.consumer_key, sort=False).cumcount().sort_index()
-    return np.where(place.to_numpy() < cap.at_most, offers, 0.0)
+    kept = np.where(place.to_numpy() < cap.at_most, offers, 0.0)
+    dropped = int(((offers > 0) & (kept == 0)).sum())
+    if dropped:
+        logger.warning(
+            "%d offers of today are dropped where there is no plan: their consumers have more "
+            "than %d",
+            dropped,
+            cap.at_most,
+        )
+    return kept
 
 
 def build_program(

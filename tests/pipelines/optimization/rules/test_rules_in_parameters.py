@@ -48,6 +48,13 @@ def test_every_example_in_the_page_works():
         assert RULES.validate_python(rules)
 
 
+def test_a_rule_written_null_is_none():
+    assert read("{retention: null, spring: {rule: Budget, at_most: 5000}}") == {
+        "spring": Budget(at_most=5000)
+    }
+    assert read("{retention: null}") == {}
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

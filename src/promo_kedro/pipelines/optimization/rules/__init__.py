@@ -55,6 +55,13 @@ def _refuse_unknown_kind(given: Any) -> Any:
     return given
 
 
+def _without_unset(rules: Any) -> Any:
+    """Leave out rules written ``null``: how a local file takes out one of the base file."""
+    if not isinstance(rules, dict):
+        return rules
+    return {name: rule for name, rule in rules.items() if rule is not None}
+
+
 def _refuse_doubles(rules: dict[str, Any]) -> dict[str, Any]:
     counts = Counter(rule.rule for rule in rules.values() if rule.single)
     for kind, count in counts.items():
@@ -64,8 +71,10 @@ def _refuse_doubles(rules: dict[str, Any]) -> dict[str, Any]:
 
 
 AnyRule = Annotated[Kind, Field(discriminator="rule"), BeforeValidator(_refuse_unknown_kind)]
-Rules = Annotated[dict[str, AnyRule], AfterValidator(_refuse_doubles)]
-"""Rules by their names in the parameters."""
+Rules = Annotated[
+    dict[str, AnyRule], BeforeValidator(_without_unset), AfterValidator(_refuse_doubles)
+]
+"""Rules by their names in the parameters; one written ``null`` is none."""
 
 
 def steps_of(rules: Mapping[str, Rule]) -> OfferSteps:
