@@ -228,11 +228,12 @@ class PlanComparison(PandasTable):
 
 
 class RevenueRetentionFrontier(PandasTable):
-    """The most revenue for each retention that may be required."""
+    """The most of the objective for each retention that may be required; the last has no price."""
 
     mode: str = pp.Field(isin=MODES)
     category: str
     retention_required: float
+    objective: float
     revenue: float
     retention: float
-    shadow_price: float
+    shadow_price: float = pp.Field(nullable=True)

@@ -318,9 +318,10 @@ def _frontier(pairs):
                     "mode": mode,
                     "category": category,
                     "retention_required": retention,
+                    "objective": 120 - 4000 * np.clip(retention - 0.13, 0, None) ** 2,
                     "revenue": 120 - 4000 * np.clip(retention - 0.13, 0, None) ** 2,
                     "retention": retention,
-                    "shadow_price": 0.1,
+                    "shadow_price": [0.1] * 8 + [np.nan],
                 }
             )
             for mode in ("linear", "exact")

@@ -45,7 +45,9 @@ def test_every_point_of_every_category_is_there(figure, made_up_run, mode):
         drawn = of_category(figure, name)[mode, "best revenue"]
         assert drawn["x"] == pytest.approx(100 * curve["retention"])
         assert drawn["y"] == pytest.approx(curve["revenue"])
-        assert all("one more percentage point costs 0.10 of revenue" in t for t in drawn["text"])
+        *between, last = drawn["text"]
+        assert all("one more percentage point costs 0.10 of revenue" in t for t in between)
+        assert last.endswith("no offers retain more")
 
 
 def test_the_plan_and_today_stand_beside_the_curve(figure):
@@ -83,11 +85,26 @@ def test_the_mode_in_use_is_seen_first_and_the_others_wait(figure):
     [
         (190.279, "retaining one more percentage point costs 190.28 of revenue"),
         (0.0, "a little more retention costs no revenue"),
-        (float("nan"), "the price of more retention is not known here"),
+        (float("nan"), "no offers retain more"),
     ],
 )
 def test_prices_are_said_in_words_with_their_unit(price, words):
     assert price_in_words(price) == words
+
+
+def test_a_plan_for_margin_is_drawn_in_margin(made_up_run):
+    frontier = made_up_run.revenue_retention_frontier.assign(objective=50.0)
+    kpis = made_up_run.plan_kpis.assign(margin_before=30.0, margin_after=45.0)
+    summary = made_up_run.optimization_summary
+    figure = interactive_frontier(frontier, kpis, summary, "exact", "margin")
+    drawn = of_category(figure, "Grocery")
+    assert set(drawn["exact", "best margin"]["y"]) == {50.0}
+    assert drawn["exact", "best margin"]["text"][0].endswith("costs 0.10 of margin")
+    assert drawn["exact", "the plan"]["y"] == [45.0]
+    assert drawn["exact", "today's offers"]["y"] == [30.0]
+    assert figure.layout.yaxis.title.text == "margin promised (money)"
+    page = frontier_page(figure, "margin")
+    assert "revenue" not in page[: page.index("<script")]
 
 
 def test_small_categories_are_left_out(made_up_run, evaluation_parameters):

@@ -105,7 +105,10 @@ def test_figure_6_shows_the_weighted_mean_of_table_1(made_up_run):
 
 def test_the_frontier_carries_the_plan_where_there_is_one(made_up_run):
     figure = plot_frontier(
-        made_up_run.revenue_retention_frontier, made_up_run.optimization_summary, "exact"
+        made_up_run.revenue_retention_frontier,
+        made_up_run.plan_kpis,
+        made_up_run.optimization_summary,
+        "exact",
     )
     bakery, grocery = figure.axes[:2]
     curve, required = bakery.lines
@@ -126,18 +129,19 @@ def test_a_plan_that_keeps_more_than_it_must_lies_on_its_curve():
             "category": "Meat",
             "retention_required": kept,
             "retention": kept,
-            "revenue": 100 - (100 * kept - 14) ** 2,
+            "objective": 100 - (100 * kept - 14) ** 2,
         }
     )
-    plan = {"retention": 0.14, "retention_required": 0.09, "revenue": 100.0, "status": "optimal"}
-    summary = pd.DataFrame([{"mode": "exact", "category": "Meat", **plan}])
-    figure = plot_frontier(frontier, summary, "exact")
+    meat = {"mode": "exact", "category": "Meat"}
+    summary = pd.DataFrame([meat | {"retention_required": 0.09, "status": "optimal"}])
+    kpis = pd.DataFrame([meat | {"retention_after": 0.14, "margin_after": 100.0}])
+    figure = plot_frontier(frontier, kpis, summary, "exact", "margin")
     curve, required, diamond = figure.axes[0].lines
     assert diamond.get_xydata()[0].tolist() == curve.get_xydata()[0].tolist()
     assert diamond.get_xydata()[0] == pytest.approx([14, 100])
     assert list(required.get_xdata()) == [9, 9]
     legend = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert legend == ["best revenue", "the plan", "required retention"]
+    assert legend == ["best margin", "the plan", "required retention"]
 
 
 def test_a_calibrated_model_lies_on_the_line():
@@ -198,6 +202,7 @@ def test_nothing_to_draw_is_said_in_words(made_up_run):
         plot_offer_distribution(made_up_run.optimal_offers.iloc[:0], "exact"),
         plot_frontier(
             made_up_run.revenue_retention_frontier.iloc[:0],
+            made_up_run.plan_kpis,
             made_up_run.optimization_summary,
             "exact",
         ),
@@ -222,6 +227,7 @@ def test_small_categories_are_left_out_of_plots(made_up_run, evaluation_paramete
         nodes.draw_revenue_retention_frontier(
             made_up_run.revenue_retention_frontier,
             made_up_run.optimization_summary,
+            made_up_run.plan_kpis,
             results,
             evaluation_parameters,
         ),

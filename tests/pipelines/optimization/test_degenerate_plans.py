@@ -93,7 +93,9 @@ def test_a_degenerate_input_is_planned(which, rules, mode):
 def test_a_degenerate_input_has_a_frontier_of_a_point_or_more(which, mode):
     frontier = frontier_of(DEGENERATE[which](), mode)
     assert (frontier.groupby("category").size() >= 1).all()
-    assert np.isfinite(frontier[["retention", "revenue", "shadow_price"]]).all(axis=None)
+    assert np.isfinite(frontier[["retention", "objective", "revenue"]]).all(axis=None)
+    unpriced = frontier["shadow_price"].isna().groupby(frontier["category"]).sum()
+    assert (unpriced == 1).all()
 
 
 @pytest.mark.parametrize("which", ["slope 0", "all kept"])

@@ -289,14 +289,17 @@ def draw_offer_distribution(
 def draw_revenue_retention_frontier(
     revenue_retention_frontier: DataFrame,
     optimization_summary: DataFrame,
+    plan_kpis: DataFrame,
     model_results: Document,
     parameters: EvaluationParameters,
 ) -> Figure:
-    """Revenue against required retention."""
+    """The objective against required retention."""
     from promo_kedro.pipelines.evaluation.plots_optimization import plot_frontier
 
     shown = _shown(revenue_retention_frontier, model_results, parameters)
-    return plot_frontier(shown, optimization_summary, parameters.mode)
+    return plot_frontier(
+        shown, plan_kpis, optimization_summary, parameters.mode, parameters.objective
+    )
 
 
 def draw_interactive_frontier(
@@ -306,7 +309,7 @@ def draw_interactive_frontier(
     model_results: Document,
     parameters: EvaluationParameters,
 ) -> tuple[PlotlyFigure, str]:
-    """Revenue against retention, to be asked point by point.
+    """The objective against retention, to be asked point by point.
 
     Returns:
         The figure, for kedro-viz; a page with it that opens without a network.
@@ -317,8 +320,10 @@ def draw_interactive_frontier(
     )
 
     shown = _shown(revenue_retention_frontier, model_results, parameters)
-    figure = interactive_frontier(shown, plan_kpis, optimization_summary, parameters.mode)
-    return figure, frontier_page(figure)
+    figure = interactive_frontier(
+        shown, plan_kpis, optimization_summary, parameters.mode, parameters.objective
+    )
+    return figure, frontier_page(figure, parameters.objective)
 
 
 def draw_training_history(

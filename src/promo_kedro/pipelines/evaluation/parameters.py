@@ -20,6 +20,7 @@ class EvaluationParameters(Parameters):
     """What is reported, and how hard the value of the offers is looked at."""
 
     mode: Literal["paper", "linear", "exact"] = "exact"
+    objective: Literal["revenue", "margin"] = "revenue"
     relation: Literal["observed", "response"] = "response"
     calibration_bins: int = Field(default=15, ge=2, le=100)
     cutoff_method: Literal["expected_f1", "ratio", "empirical", "global", "shrunk"] = "expected_f1"

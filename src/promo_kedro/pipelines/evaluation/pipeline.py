@@ -24,7 +24,7 @@ from promo_kedro.pipelines.evaluation import nodes
 _PARAMETERS = "params:evaluation"
 _SHOWN = ("model_results_json", _PARAMETERS)
 _PROBABILITIES = "purchase_probabilities"
-_FRONTIER = ("revenue_retention_frontier", "optimization_summary")
+_FRONTIER = ("revenue_retention_frontier", "optimization_summary", "plan_kpis")
 _INTERACTIVE = ["revenue_retention_frontier_interactive_plot", "revenue_retention_frontier_page"]
 _TABLES: dict[str, tuple[tuple[str, ...], Any]] = {
     "make_model_results": (
@@ -62,7 +62,7 @@ _TABLES: dict[str, tuple[tuple[str, ...], Any]] = {
         ("optimal_offers", "optimization_summary", "plan_kpis", "plan_comparison", _PARAMETERS),
         "plan_overview_json",
     ),
-    "draw_interactive_frontier": ((*_FRONTIER, "plan_kpis", *_SHOWN), _INTERACTIVE),
+    "draw_interactive_frontier": ((*_FRONTIER, *_SHOWN), _INTERACTIVE),
 }
 _PLOTS = {
     "offer_value_plot": ("offer_value", "offer_value_json", _PARAMETERS),

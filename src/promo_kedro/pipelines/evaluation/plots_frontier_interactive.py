@@ -14,11 +14,11 @@ from plotly.graph_objects import Figure, Scatter
 from promo_kedro.pipelines.evaluation.plot_style import FAINT, INK, MUTED, SERIES
 from promo_kedro.pipelines.evaluation.suppression import TOTAL
 
-TITLE = "What retention costs in revenue"
 HOW_TO_READ = (
-    "Each point is the most revenue that any offers can promise while retaining so many; the "
+    "Each point is the most {objective} that any offers can promise while retaining so many; the "
     "curve ends where no offers retain more. Point at it for the price of the next percentage "
-    "point. Where the plan lies right of the dotted line, the requirement costs nothing. Today's "
+    "point. The plan lies on the curve, or below it where other rules hold it down. Where it lies "
+    "right of the dotted line, the requirement costs nothing. Today's "
     "offers need not lie under the curve: they are not always among those that may be chosen. "
     "Switch off marks in the legend to see the curve closer up."
 )
@@ -29,7 +29,11 @@ Mark = dict[str, list[Any]]
 
 
 def interactive_frontier(
-    frontier: pd.DataFrame, kpis: pd.DataFrame, summary: pd.DataFrame, mode: str
+    frontier: pd.DataFrame,
+    kpis: pd.DataFrame,
+    summary: pd.DataFrame,
+    mode: str,
+    objective: str = "revenue",
 ) -> Figure:
     """Draw the frontier of every category and mode, with the plan and today's offers.
 
@@ -38,31 +42,41 @@ def interactive_frontier(
         kpis: ``plan_kpis``: where today's offers and the plan stand.
         summary: ``optimization_summary``: what had to be retained, and whether there is a plan.
         mode: the mode in use; the others wait in the legend.
+        objective: what the plans make the most of, ``revenue`` or ``margin``.
     """
-    curves = frontier[frontier["revenue"].notna()]
+    curves = frontier[frontier["objective"].notna()]
     modes = sorted(set(curves["mode"]), key=lambda each: (each != mode, each))
     categories = sorted(set(curves["category"].astype(str)), key=lambda each: (each == TOTAL, each))
     if not categories:
         return _message("There is no frontier to show.")
+    tables = (curves, kpis, summary)
     shown = {
         category: [
             mark
             for each in modes
-            for mark in _marks(*(_of(table, each, category) for table in (curves, kpis, summary)))
+            for mark in _marks(objective, *(_of(table, each, category) for table in tables))
         ]
         for category in categories
     }
     figure = Figure(
         [
             trace.update(**mark)
-            for trace, mark in zip(_traces(modes, mode), shown[categories[0]], strict=True)
+            for trace, mark in zip(
+                _traces(modes, mode, objective), shown[categories[0]], strict=True
+            )
         ]
     )
-    return _laid_out(figure, shown)
+    return _laid_out(figure, shown, objective)
 
 
-def frontier_page(figure: Figure) -> str:
+def title_of(objective: str) -> str:
+    """Return the heading."""
+    return f"What retention costs in {objective}"
+
+
+def frontier_page(figure: Figure, objective: str = "revenue") -> str:
     """Return the figure as a page that opens without a network: Plotly itself is inside."""
+    title = title_of(objective)
     # A fixed name of the figure's place keeps the page the same from run to run.
     plot = figure.to_html(
         full_html=False,
@@ -77,8 +91,8 @@ def frontier_page(figure: Figure) -> str:
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{TITLE}</title>\n<style>{style}</style>\n</head>\n<body>\n<h1>{TITLE}</h1>\n"
-        f"<p>{HOW_TO_READ}</p>\n{plot}\n</body>\n</html>\n"
+        f"<title>{title}</title>\n<style>{style}</style>\n</head>\n<body>\n<h1>{title}</h1>\n"
+        f"<p>{HOW_TO_READ.format(objective=objective)}</p>\n{plot}\n</body>\n</html>\n"
     )
 
 
@@ -86,13 +100,15 @@ def _of(table: pd.DataFrame, mode: str, category: str) -> pd.DataFrame:
     return table[(table["mode"] == mode) & (table["category"] == category)]
 
 
-def _marks(curve: pd.DataFrame, kpis: pd.DataFrame, summary: pd.DataFrame) -> list[Mark]:
+def _marks(
+    objective: str, curve: pd.DataFrame, kpis: pd.DataFrame, summary: pd.DataFrame
+) -> list[Mark]:
     """Return what is drawn of one category in one mode: curve, requirement, plan, today."""
     curve = curve.sort_values("retention")
     infeasible = summary["status"].str.startswith("infeasible").any()
-    today = _point(kpis, "before", "Today's offers")
-    plan = _point(kpis[:0] if infeasible else kpis, "after", "The plan")
-    heights = [*curve["revenue"], *plan["y"], *today["y"]]
+    today = _point(kpis, "before", "Today's offers", objective)
+    plan = _point(kpis[:0] if infeasible else kpis, "after", "The plan", objective)
+    heights = [*curve["objective"], *plan["y"], *today["y"]]
     required = summary["retention_required"].dropna().tolist()[:1] if heights else []
     line = [
         {
@@ -102,27 +118,28 @@ def _marks(curve: pd.DataFrame, kpis: pd.DataFrame, summary: pd.DataFrame) -> li
         }
         for share in required
     ]
-    return [_curve(curve), line[0] if line else _nothing(), plan, today]
+    return [_curve(curve, objective), line[0] if line else _nothing(), plan, today]
 
 
-def _curve(curve: pd.DataFrame) -> Mark:
-    points = zip(curve["retention"], curve["revenue"], curve["shadow_price"], strict=True)
+def _curve(curve: pd.DataFrame, objective: str) -> Mark:
+    points = zip(curve["retention"], curve["objective"], curve["shadow_price"], strict=True)
     return {
         "x": (100 * curve["retention"]).tolist(),
-        "y": curve["revenue"].tolist(),
+        "y": curve["objective"].tolist(),
         "text": [
-            f"{_standing('Best revenue', retention, revenue)}<br>{price_in_words(price)}"
-            for retention, revenue, price in points
+            f"{_standing(f'Best {objective}', retention, most)}<br>"
+            f"{price_in_words(price, objective)}"
+            for retention, most, price in points
         ],
     }
 
 
-def _point(kpis: pd.DataFrame, when: str, name: str) -> Mark:
-    retention, revenue = (kpis[f"{what}_{when}"].tolist()[:1] for what in ("retention", "revenue"))
+def _point(kpis: pd.DataFrame, when: str, name: str, objective: str) -> Mark:
+    retention, money = (kpis[f"{what}_{when}"].tolist()[:1] for what in ("retention", objective))
     return {
         "x": [100 * share for share in retention],
-        "y": revenue,
-        "text": [_standing(name, *each) for each in zip(retention, revenue, strict=True)],
+        "y": money,
+        "text": [_standing(name, *each) for each in zip(retention, money, strict=True)],
     }
 
 
@@ -130,20 +147,20 @@ def _nothing() -> Mark:
     return {"x": [], "y": [], "text": []}
 
 
-def _standing(name: str, retention: float, revenue: float) -> str:
-    return f"<b>{name}: {revenue:,.2f}</b><br>{100 * retention:.2f} % retained"
+def _standing(name: str, retention: float, money: float) -> str:
+    return f"<b>{name}: {money:,.2f}</b><br>{100 * retention:.2f} % retained"
 
 
-def price_in_words(price: float) -> str:
+def price_in_words(price: float, objective: str = "revenue") -> str:
     """Say what a shadow price means, with its unit."""
     if pd.isna(price):
-        return "the price of more retention is not known here"
+        return "no offers retain more"
     if round(price, 2) <= 0:
-        return "a little more retention costs no revenue"
-    return f"retaining one more percentage point costs {price:,.2f} of revenue"
+        return f"a little more retention costs no {objective}"
+    return f"retaining one more percentage point costs {price:,.2f} of {objective}"
 
 
-def _traces(modes: Iterable[str], in_use: str) -> list[Scatter]:
+def _traces(modes: Iterable[str], in_use: str, objective: str) -> list[Scatter]:
     """Return the marks of each mode, without data: curve, requirement, plan, today."""
     traces = []
     for colour, mode in zip(SERIES, modes, strict=False):
@@ -158,7 +175,7 @@ def _traces(modes: Iterable[str], in_use: str) -> list[Scatter]:
         white = {"line": {"width": 1.5, "color": "white"}}
         traces += [
             Scatter(
-                name="best revenue", mode="lines+markers",
+                name=f"best {objective}", mode="lines+markers",
                 line={"color": colour, "width": 2}, marker={"size": 5}, **shared,
             ),
             Scatter(
@@ -171,7 +188,7 @@ def _traces(modes: Iterable[str], in_use: str) -> list[Scatter]:
     return traces
 
 
-def _laid_out(figure: Figure, shown: dict[str, list[Mark]]) -> Figure:
+def _laid_out(figure: Figure, shown: dict[str, list[Mark]], objective: str) -> Figure:
     axis = {"gridcolor": FAINT, "zeroline": False, "linecolor": MUTED}
     return figure.update_layout(
         height=_HEIGHT,
@@ -182,7 +199,7 @@ def _laid_out(figure: Figure, shown: dict[str, list[Mark]]) -> Figure:
         margin={"l": 90, "r": 30, "t": 70, "b": 70},
         hoverlabel={"align": "left", "bgcolor": "white", "font": {"color": INK}},
         xaxis=axis | {"title": "retention", "ticksuffix": " %"},
-        yaxis=axis | {"title": "revenue promised (money)", "tickformat": ",~r"},
+        yaxis=axis | {"title": f"{objective} promised (money)", "tickformat": ",~r"},
         legend={"groupclick": "toggleitem", "itemsizing": "constant"},
         updatemenus=[
             {

@@ -11,7 +11,15 @@ from promo_kedro.pipelines.optimization.rules.base import OptionRule
 from promo_kedro.pipelines.optimization.stacking import stacked
 from promo_kedro.types import Array
 
-COLUMNS = ["mode", "category", "retention_required", "revenue", "retention", "shadow_price"]
+COLUMNS = [
+    "mode",
+    "category",
+    "retention_required",
+    "objective",
+    "revenue",
+    "retention",
+    "shadow_price",
+]
 
 
 def retention_frontiers(

@@ -52,15 +52,16 @@ def linear_best(program: Program, leasts) -> tuple[float, np.ndarray]:
 
 
 def assert_concave_and_falling(frontier) -> None:
-    required, revenue, price = (
-        frontier[name].to_numpy() for name in ("retention_required", "revenue", "shadow_price")
+    required, value, price = (
+        frontier[name].to_numpy() for name in ("retention_required", "objective", "shadow_price")
     )
     assert (np.diff(required) > 0).all()
-    slopes = np.diff(revenue) / np.diff(required)
+    slopes = np.diff(value) / np.diff(required)
     assert (slopes <= 1e-9).all()
     assert (np.diff(slopes) <= 1e-6 * (1 + np.abs(slopes[1:]))).all()
     assert (-slopes >= price[:-1] * (1 - 1e-6) - 1e-9).all()
-    assert (-slopes <= price[1:] * (1 + 1e-6) + 1e-9).all()
+    assert (-slopes[:-1] <= price[1:-1] * (1 + 1e-6) + 1e-9).all()
+    assert np.isnan(price[-1])  # nothing lies beyond
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -71,7 +72,7 @@ def test_every_point_of_one_row_is_a_corner_of_the_linear_program(seed):
     assert_concave_and_falling(frontier)
     for point in frontier.itertuples():
         value, _ = linear_best(program, [point.retention_required / 4.0 - 1e-12])
-        assert point.revenue == pytest.approx(value, abs=1e-7)
+        assert point.objective == pytest.approx(value, abs=1e-7)
         assert point.retention == point.retention_required
 
 
@@ -80,12 +81,24 @@ def test_the_ends_are_the_free_plan_and_the_largest_attainable(seed):
     program = random_program(seed, 80, [0.5])
     frontier = trace_frontier(program, 0, 10, PARAMETERS)
     first, last = frontier.iloc[0], frontier.iloc[-1]
-    assert first.revenue == pytest.approx(attainable(program, program.objective))
+    assert first.objective == pytest.approx(attainable(program, program.objective))
     assert first.shadow_price == 0
     most = attainable(program, program.rows[0].coefficients)
     assert last.retention == pytest.approx(4 * most)
     value, _ = linear_best(program, [most - 1e-10])
-    assert last.revenue == pytest.approx(value, abs=1e-6)
+    assert last.objective == pytest.approx(value, abs=1e-6)
+
+
+def test_revenue_stands_beside_another_objective():
+    program = random_program(6, 80, [0.5])
+    margin, revenue = np.zeros((2, *program.objective.shape))
+    margin[:, :3], revenue[:, :2] = (1.0, -1.0, -1.0), (1.0, -1.0)
+    program = replace(program, objective=margin)
+    frontier = trace_frontier(program, 0, 10, PARAMETERS)
+    free = program.options.choose(margin).totals
+    assert frontier["objective"][0] == pytest.approx((margin * free).sum())
+    assert frontier["revenue"][0] == pytest.approx((revenue * free).sum())
+    assert not np.allclose(frontier["revenue"], frontier["objective"])
 
 
 def test_points_are_about_evenly_spaced_though_prices_come_from_a_sample():
@@ -101,8 +114,8 @@ def test_an_at_most_row_is_traced_from_what_is_spent_freely_down_to_the_least():
     program = random_program(2, 60, [0.5], at_most=True)
     frontier = trace_frontier(program, 0, 10, PARAMETERS)
     assert (np.diff(frontier["retention_required"]) < 0).all()
-    assert (np.diff(frontier["revenue"]) < 0).all()
-    assert (frontier["shadow_price"] >= 0).all()
+    assert (np.diff(frontier["objective"]) < 0).all()
+    assert (frontier["shadow_price"][:-1] >= 0).all()
 
 
 def test_where_nothing_can_be_traded_there_is_one_point():
@@ -110,7 +123,7 @@ def test_where_nothing_can_be_traded_there_is_one_point():
     aligned = replace(program.rows[0], coefficients=program.objective)
     frontier = trace_frontier(replace(program, rows=(aligned,)), 0, 10, PARAMETERS)
     assert len(frontier) == 1
-    assert frontier["shadow_price"][0] == 0
+    assert frontier["shadow_price"].isna().all()
 
 
 def test_units_all_alike_have_the_corners_of_one():
@@ -122,7 +135,7 @@ def test_units_all_alike_have_the_corners_of_one():
     many = replace(program, options=TabulatedOptions(alike))
     one, all_of_them = (trace_frontier(each, 0, 50, PARAMETERS) for each in (program, many))
     assert len(one) == len(all_of_them) <= 6
-    np.testing.assert_allclose(all_of_them["revenue"], 500 * one["revenue"])
+    np.testing.assert_allclose(all_of_them["objective"], 500 * one["objective"])
 
 
 def test_consumers_are_sampled_whole():
@@ -147,7 +160,7 @@ def test_next_to_other_rows_it_is_the_parametric_linear_program(seed):
     for point in frontier.itertuples():
         least[1] = point.retention_required / 4.0
         value, _ = linear_best(program, least)
-        assert point.revenue == pytest.approx(value, rel=1e-6, abs=1e-6)
+        assert point.objective == pytest.approx(value, rel=1e-6, abs=1e-6)
     assert_concave_and_falling(frontier)
 
 

@@ -120,7 +120,7 @@ def test_the_frontier_falls_and_is_concave(case):
     program = replace(case.program(), rows=(retention, *case.rows))
     frontier = trace_frontier(program, 0, 8, WHOLE)
 
-    required, value = frontier["retention_required"].to_numpy(), frontier["revenue"].to_numpy()
+    required, value = frontier["retention_required"].to_numpy(), frontier["objective"].to_numpy()
     size = 1 + np.abs(value).max(initial=0)
     assert len(frontier) >= 1
     assert (np.diff(required) > 0).all()

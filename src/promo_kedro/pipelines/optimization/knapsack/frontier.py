@@ -21,6 +21,7 @@ from promo_kedro.pipelines.optimization.knapsack.infeasible import (
     joint_mix,
     row_sizes,
 )
+from promo_kedro.pipelines.optimization.knapsack.measures import Measure
 from promo_kedro.pipelines.optimization.knapsack.mixes import MET, Mix, best_mix
 from promo_kedro.pipelines.optimization.knapsack.parameters import SolverParameters
 from promo_kedro.pipelines.optimization.knapsack.program import Plan, Program, Row
@@ -51,17 +52,18 @@ def trace_frontier(
         parameters: of the solver.
 
     Returns:
-        retention_required (the row's bound as shown to people), revenue (the objective of the
-        linear program, the least upper bound on any plan), retention (activity as shown; the
-        same, since the point stands where the linear program's plan lies), shadow_price (money per
-        +1 as shown, at which this point is best). Rising in the bound required, revenue
-        falling ever faster. No rows where the other rows contradict each other.
+        retention_required (the row's bound as shown to people), objective (of the linear program,
+        the least upper bound on any plan), revenue (of the same plan; the objective itself where
+        it is the revenue), retention (activity as shown; the same, since the point stands where
+        the linear program's plan lies), shadow_price (money per +1 as shown, at which this point
+        is best; of the last none). Rising in the bound required, the objective falling ever
+        faster. No rows where the other rows contradict each other.
     """
     alone = replace(program, rows=(program.rows[row],))
     corners = _corners(alone, points, parameters)
     if not _all_kept(_without(program, row), corners):
         corners = _solved_points(program, row, points)
-    return _shown(program.rows[row], corners)
+    return _shown(program, program.rows[row], corners)
 
 
 def finite_difference(
@@ -258,16 +260,27 @@ def _required(program: Program, row: int, least: float) -> Program:
     return replace(program, rows=(*program.rows[:row], changed, *program.rows[row + 1 :]))
 
 
-def _shown(row: Row, corners: list[Corner]) -> DataFrame:
-    """Return the points in shown units."""
+def _shown(program: Program, row: Row, corners: list[Corner]) -> DataFrame:
+    """Return the points in shown units; the last, beyond which there is nothing, has no price."""
     sense = -1.0 if row.at_most else 1.0
     activity = np.array([corner.activity for corner in corners]) * row.scale * sense
+    prices = [corner.price / row.scale for corner in corners]
     return DataFrame(
         {
             "retention_required": activity,
-            "revenue": [corner.value for corner in corners],
+            "objective": [corner.value for corner in corners],
+            "revenue": [_revenue(program, corner) for corner in corners],
             "retention": activity,
-            "shadow_price": [corner.price / row.scale for corner in corners],
+            "shadow_price": [*prices[:-1], np.nan] if corners else [],
         },
         dtype=float,
     )
+
+
+def _revenue(program: Program, corner: Corner) -> float:
+    """Return the revenue of a point; NaN where it is not the objective and only that is known."""
+    revenue = np.zeros_like(program.objective)
+    revenue[:, Measure.SALES], revenue[:, Measure.SPEND] = 1.0, -1.0
+    if np.array_equal(program.objective, revenue):
+        return corner.value
+    return np.nan if corner.totals is None else float((revenue * corner.totals).sum())
