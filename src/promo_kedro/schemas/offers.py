@@ -41,6 +41,8 @@ class OfferDecisions(PandasTable):
     cutoff: float
     offer_min: float = pp.Field(nullable=True)
     offer_max: float = pp.Field(nullable=True)
+    range_min: float = percent(nullable=True)
+    range_max: float = percent(nullable=True)
     permitted: np.int8 = pp.Field(in_range={"min_value": 1, "max_value": 7})
     adjustable: bool
     kept: str
