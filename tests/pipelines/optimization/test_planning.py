@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from promo_kedro.pipelines.optimization.changes import changes_table
 from promo_kedro.pipelines.optimization.parameters import OptimizationParameters
 from promo_kedro.pipelines.optimization.planning import offers_without_plan, plan_programs
 from promo_kedro.pipelines.optimization.retention_frontier import retention_frontiers
@@ -68,6 +69,9 @@ def test_a_cap_holds_for_categories_without_a_plan(at_most, scope, others):
     by = parameters.rules["cap"].consumer_key
     table = pd.concat([each.decisions.assign(offer=each.offer) for each in plans])
     assert (table["offer"] > 0).groupby([table[column] for column in by]).sum().max() <= at_most
+    dropped = table[(table["offer"] == 0) & (table["category"] == "Bakery")]
+    reasons = pd.concat(map(changes_table, plans)).set_index(["customer_id", "item_id"])["reason"]
+    assert reasons[keys_of(dropped)].str.startswith("dropped: ").all()
     if scope == "whole":
         assert list(plans[0].set_aside) == ["Bakery"]
         rows = rules_table(plans[0], {}, {}).set_index("row")

@@ -194,8 +194,9 @@ def _rule_and_reason(planned: "Planned", offer: Array) -> tuple[Array, Array]:
     as_today, permitted = same_offer(offer, today), decisions["permitted"].to_numpy()
     kept = ~decisions["adjustable"].to_numpy() & (as_today | (permitted != (TODAY | NO_OFFER)))
     if planned.outcome.plan.choice is None:
-        rule = np.full(len(offer), NO_PLAN, dtype=object)
-        reason = np.full(len(offer), f"kept: {NO_PLAN}", dtype=object)
+        # A cap on a consumer's offers holds without a plan, too.
+        rule = np.where(as_today, NO_PLAN, CONSUMER_CAP).astype(object)
+        reason = np.where(as_today, "kept: ", "dropped: ").astype(object) + rule
     else:
         rule, reason = _chosen(planned, offer)
     rule[kept] = kept_text[kept]
