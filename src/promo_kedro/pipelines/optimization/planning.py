@@ -109,9 +109,9 @@ def plan_programs(
         for name, units in programs_of(decisions, parameters.rules)
     }
     logger.info(
-        "Planning %s: %d programs, %s consumer-items, %d rows",
+        "Planning %s: %s, %s consumer-items, %d rows",
         mode,
-        len(stated),
+        "one program" if len(stated) == 1 else f"{len(stated)} programs",
         f"{len(decisions):,}",
         sum(len(each.program.rows) for each in stated.values()),
     )
