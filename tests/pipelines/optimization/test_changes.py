@@ -81,9 +81,9 @@ def test_direction_is_of_the_plan_against_the_reference(case):
     _, table = case
     head = table["reason"].str.split(":").str[0]
     offer, reference = table["offer_percent"], table["reference_offer"]
-    assert (offer > reference)[head == "deeper"].all()
-    assert (offer < reference)[head == "shallower"].all()
-    assert (offer > 0)[head == "shallower"].all()
+    assert (offer > reference)[head == "deeper than the reference offer"].all()
+    assert (offer < reference)[head == "shallower than the reference offer"].all()
+    assert (offer > 0)[head == "shallower than the reference offer"].all()
     assert (offer == 0)[head == "dropped"].all()
     np.testing.assert_allclose(
         offer[head == "as the reference offer"], reference[head == "as the reference offer"]
@@ -101,7 +101,7 @@ def test_every_sentence_is_true(case):
     assert (revenue > at_reference)[pays].all()
     bought, bought_before = measures[:, Measure.SALES], reference_measures[:, Measure.SALES]
     assert (bought > bought_before)[pays].all()
-    assert (revenue > at_reference)[why == "it earns more than the reference offer"].all()
+    assert (revenue > at_reference)[why == "it earns more so"].all()
     alone = why.isin(
         [
             "no other offer open to it earns more",
@@ -116,7 +116,7 @@ def test_every_sentence_is_true(case):
     asked = why.isin(["retention asks for it", "a rule asks for it"])
     assert (revenue < most + 1e-12)[asked].all()
     assert (np.abs(offer - best) > 1e-6)[asked].all()
-    deeper = table["reason"] == "deeper: retention asks for it"
+    deeper = table["reason"] == "deeper than the reference offer: retention asks for it"
     assert (best < offer)[deeper].all()
     limited = why.str.startswith("it would go further")
     assert ((offer - reference) * (best - offer) > 0)[limited].all()
@@ -149,11 +149,11 @@ def test_the_cases_together_say_nearly_everything():
     for known in ({"retention": 6.0}, {"budget": 0.4}, {"retention": 3.0, "budget": 0.5}):
         said |= set(changes_table(priced(make_items(400, 5), **known))["reason"])
     assert {
-        "deeper: retention asks for it",
-        "deeper: the extra purchases pay for it",
-        "deeper: as far as the range allows",
-        "shallower: a rule asks for it",
-        "shallower: as far as the range allows",
+        "deeper than the reference offer: retention asks for it",
+        "deeper than the reference offer: the extra purchases pay for it",
+        "deeper than the reference offer: as far as the range allows",
+        "shallower than the reference offer: a rule asks for it",
+        "shallower than the reference offer: as far as the range allows",
         f"kept: {KEPT}",
     } <= said
 

@@ -135,7 +135,7 @@ def test_an_infeasible_category_says_what_is_attainable():
     asked = replace(planned.program.rows[0], least=79.0)
     planned.program = replace(planned.program, rows=(asked,))
     line = summary_rows(without_plan(planned, "no plan keeps this rule: …")).iloc[0]
-    assert line["status"] == f"infeasible: at most {line['retention_attainable']:.6g}"
+    assert line["status"] == f"infeasible: at most {100 * line['retention_attainable']:.6g} %"
     assert line[["upper_bound", "gap", "retention_shadow_price"]].isna().all()
     assert "offers stay as today; no plan keeps this rule" in line["message"]
     today = planned.options.measures(planned.decisions["offer_today"])
@@ -172,7 +172,7 @@ def test_a_category_set_aside_is_infeasible_by_itself():
     planned.set_aside = {"Dairy": alone}
     bakery, dairy_line = summary_rows(planned).itertuples()
     assert bakery.status == "optimal"
-    assert dairy_line.status == "infeasible: at most 0.45"
+    assert dairy_line.status == "infeasible: at most 45 %"
     assert dairy_line.retention_required == 0.6
     assert dairy_line.message.startswith("offers stay as today; no plan keeps this rule")
     conflicts = conflicts_table(planned)

@@ -71,10 +71,15 @@ class Cause(IntEnum):
     WHOLE_PLAN = 10
 
 
-_HEADS = ["dropped", "shallower", "as the reference offer", "deeper"]
+_HEADS = [
+    "dropped",
+    "shallower than the reference offer",
+    "as the reference offer",
+    "deeper than the reference offer",
+]
 _EARNS_MORE = [
     "it earns more without an offer",
-    "it earns more than the reference offer",
+    "it earns more so",
     "no other offer open to it earns more",
     "the extra purchases pay for it",
 ]

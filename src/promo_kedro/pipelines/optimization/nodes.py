@@ -150,15 +150,15 @@ def round_offers(
 
 
 def _log_plans(kpis: DataFrame) -> None:
-    """Say in one line per mode what its plan expects of revenue and retention."""
+    """Say in one line per mode what its plan expects, and what it gives away for that."""
     for plan in kpis[kpis["category"] == "All"].itertuples():
         logger.info(
-            "Offers by %s: revenue %.2f today → %.2f, retention %.4f → %.4f",
+            "Offers by %s: revenue %.2f today → %.2f, spend %.2f → %.2f, margin %.2f → %.2f, "
+            "retention %.2f %% → %.2f %%",
             plan.mode,
-            plan.revenue_before,
-            plan.revenue_after,
-            plan.retention_before,
-            plan.retention_after,
+            *(plan.revenue_before, plan.revenue_after, plan.spend_before, plan.spend_after),
+            *(plan.margin_before, plan.margin_after),
+            *(100 * plan.retention_before, 100 * plan.retention_after),
         )
 
 

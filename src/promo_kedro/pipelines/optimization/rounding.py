@@ -18,7 +18,6 @@ import numpy as np
 import pandas as pd
 from pandas import DataFrame
 
-from promo_kedro.pipelines.optimization.knapsack.measures import Measure
 from promo_kedro.pipelines.optimization.knapsack.options import OptionTable
 from promo_kedro.pipelines.optimization.knapsack.parameters import SolverParameters
 from promo_kedro.pipelines.optimization.knapsack.program import Program, Row
@@ -31,6 +30,7 @@ from promo_kedro.pipelines.optimization.totals import (
     category_sums,
     cell_totals,
     concerns,
+    retention_shares,
     revenue_of,
     slack_of,
 )
@@ -92,12 +92,12 @@ def send_offers(
     cost = _cost(plans, rounded, step)
     total = cost.iloc[-1]
     logger.info(
-        "Offers in steps of %g %%: %d to send, %d of them rounded, which costs %.2f of %.2f",
+        "Offers in steps of %g %%: %d to send, %d of them rounded, revenue %.2f → %.2f",
         step,
         total["offers"],
         total["offers_rounded"],
-        total["revenue_cost"],
         total["revenue_planned"],
+        total["revenue_sent"],
     )
     return offers[SEND_COLUMNS], cost
 
@@ -223,12 +223,14 @@ def _cost(plans: Sequence["Planned"], rounded: Sequence[Rounded], step: float) -
     total = cost.drop(columns=["category", "rules_broken"]).sum()
     broken = dict.fromkeys(name for each in rounded for name in each.broken)
     cost.loc[len(cost)] = {**total, "category": ALL, "rules_broken": "; ".join(broken)}
+    planned = retention_shares(plans, [each.offer for each in plans])
+    sent = retention_shares(plans, [each.offer for each in rounded])
     return cost.astype(_COUNTS).assign(
         rounding_step=step,
         revenue_cost=cost["revenue_planned"] - cost["revenue_sent"],
         objective_cost=cost["objective_planned"] - cost["objective_sent"],
-        retention_planned=cost["retention_planned"] / cost["retainable"],
-        retention_sent=cost["retention_sent"] / cost["retainable"],
+        retention_planned=cost["category"].map(planned),
+        retention_sent=cost["category"].map(sent),
     )[COST_COLUMNS]
 
 
@@ -239,16 +241,13 @@ def _category_cost(planned: "Planned", rounded: Rounded) -> DataFrame:
     table = DataFrame({"category": planned.standing.categories})
     table["offers"] = category_sums(planned, sent)
     table["offers_rounded"] = category_sums(planned, moved)
-    cells = planned.standing.cells
-    by_category = cells["category"].to_numpy()
-    table["retainable"] = cells.groupby("category")["retainable"].sum().to_numpy()
+    by_category = planned.standing.cells["category"].to_numpy()
     for what, offer in {"planned": planned.offer, "sent": rounded.offer}.items():
         totals = cell_totals(planned, planned.options.measures(offer))
         sums = DataFrame(
             {
                 f"revenue_{what}": revenue_of(totals),
                 f"objective_{what}": (planned.program.objective * totals).sum(axis=1),
-                f"retention_{what}": totals[:, Measure.RETENTION],
             }
         )
         sums = sums.groupby(by_category).sum().reset_index(drop=True)

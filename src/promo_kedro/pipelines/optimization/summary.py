@@ -182,7 +182,7 @@ def _none_to_choose(reasons: dict[str, int], dropped: set[str]) -> str:
 def _infeasible(required: float, attainable: float) -> str:
     """Say what stands in the way: retention by itself, or the rules together."""
     if required > attainable:
-        return f"infeasible: at most {attainable:.6g}"
+        return f"infeasible: at most {100 * attainable:.6g} %"
     return "infeasible: the rules contradict each other"
 
 
