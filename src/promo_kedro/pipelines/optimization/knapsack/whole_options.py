@@ -6,6 +6,7 @@ import numpy as np
 
 from promo_kedro.pipelines.optimization.knapsack.core import Core, Narrowing
 from promo_kedro.pipelines.optimization.knapsack.local_dual import least_sure
+from promo_kedro.pipelines.optimization.knapsack.options import Choices
 from promo_kedro.pipelines.optimization.knapsack.parameters import SolverParameters
 from promo_kedro.pipelines.optimization.knapsack.program import Program
 from promo_kedro.pipelines.optimization.knapsack.search import TOLERANCE, Search
@@ -31,21 +32,35 @@ def make_whole(search: Search, parameters: SolverParameters, settled: Settled, s
     rounded = settled.core.rounded(settled.solution, gap=parameters.gap / 2)
     if rounded is not None:
         search.consider(rounded)
+    search_nearest(search, parameters, settled.choices, size)
+
+
+def search_nearest(
+    search: Search, parameters: SolverParameters, choices: Choices, size: int
+) -> None:
+    """Search whole options of a few units, where there is a plan that is not close enough.
+
+    Args:
+        search: told of what is found.
+        parameters: how far to search.
+        choices: of all units, with regret: what tells which are nearest to a change.
+        size: units to open.
+    """
     if search.choice is None or search.is_close(parameters.gap):
         return
-    few = _nearest(search, search.choice, settled, size)
+    few = _nearest(search, search.choice, choices, size)
     enough = parameters.gap * abs(search.bound) / 2
     better = few.integer(parameters.max_nodes, tolerance=enough)
     if better is not None:
         search.consider(better)
 
 
-def _nearest(search: Search, choice: Array, settled: Settled, size: int) -> Core:
+def _nearest(search: Search, choice: Array, choices: Choices, size: int) -> Core:
     """Open the units nearest to a change, fewer if their options are too many to search."""
     distance = (search.bound - search.value) * (1 + TOLERANCE)
     near = Narrowing(search.prices, options_kept=ALL, tolerance=distance)
     while True:
-        units = _thinned(least_sure(search.program.options, settled.choices, size), size)
+        units = _thinned(least_sure(search.program.options, choices, size), size)
         few = Core(search.program, choice, units, totals=search.totals, narrowing=near)
         if few.is_small() or size == 1:
             return few
