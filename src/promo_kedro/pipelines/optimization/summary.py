@@ -96,7 +96,7 @@ def warn_of_edges(optimization_summary: DataFrame) -> None:
     for mode, rows in edge.groupby("mode", sort=False):
         logger.warning(
             "Offers by %s: in %d of %d categories more than half of the adjustable consumer-items "
-            "sit at the edge of their range: %s",
+            "get the deepest or the shallowest offer open to them: %s",
             mode,
             len(rows),
             (optimization_summary["mode"] == mode).sum(),
@@ -256,4 +256,4 @@ def _edge(share: float) -> list[str]:
     if not share > 0:
         return []
     warning = "WARNING: " if share > EDGE_WARNING else ""
-    return [f"{warning}{share:.0%} of adjustable offers are at the edge of their range"]
+    return [f"{warning}{share:.0%} of adjustable offers are the deepest or shallowest open to them"]
