@@ -38,14 +38,12 @@ from promo_kedro.pipelines.optimization.knapsack.settling import (
     with_penalties,
 )
 from promo_kedro.pipelines.optimization.knapsack.settling_jointly import settle_jointly
-from promo_kedro.pipelines.optimization.knapsack.swaps import nearest_by_cell, swapped
 from promo_kedro.pipelines.optimization.knapsack.whole_options import make_whole
 from promo_kedro.types import Array
 
 __all__ = ["Search", "shortfall", "solve", "worth_of"]
 
 INTEGER_CORE = 40
-PER_CELL = 50
 CEILING = 1e6
 SMALL = 1e-9
 
@@ -110,21 +108,9 @@ def _by_prices(
     found = find_prices(search.program, parameters, start, free=free)
     search.certify(found.bound, found.prices)
     search.consider(found.choices.option, found.choices.totals)
-    if not found.runs_away() and not rounded_by_swaps(search, parameters, found):
+    if not found.runs_away():
         _settle(search, parameters, found)
     return "dual, CVXPY + HiGHS on the core"
-
-
-def rounded_by_swaps(search: Search, parameters: SolverParameters, found: Prices) -> bool:
-    """Change few units of what all choose at the prices; return whether that is close enough."""
-    program, choices = search.program, found.choices
-    if found.ahead is not None or program.options.consumer_rule is not None:
-        return False
-    units = nearest_by_cell(program.options, choices, PER_CELL)
-    price = np.maximum(found.prices, 1e-3 * found.unit)
-    search.consider(swapped(program, choices.option, choices.totals, units, price))
-    print("rounded gap", (search.bound - search.value) / abs(search.bound))
-    return search.is_close(parameters.gap)
 
 
 def _settle(search: Search, parameters: SolverParameters, found: Prices) -> None:
