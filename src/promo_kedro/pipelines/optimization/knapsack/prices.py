@@ -4,7 +4,8 @@ At prices λ each unit chooses for itself, and the dual D(λ), the sum of what t
 λ · b, is convex and above every plan. It is made small by passes over all units, few of them:
 between two passes the prices are sought on a local dual, first a sample that is right at λ = 0,
 then the units nearest to a change of option at the latest prices and a thinner sample of the
-others. Only what all units say is kept: the least D, which is a certified bound.
+others. Where there are many units and several rows, Newton's method takes over from the sample.
+Only what all units say is kept: the least D, which is a certified bound.
 """
 
 from dataclasses import dataclass, replace
@@ -20,6 +21,7 @@ from promo_kedro.pipelines.optimization.knapsack.local_dual import (
     minimised,
     spread_sample,
 )
+from promo_kedro.pipelines.optimization.knapsack.newton import Bend, corrected, newton_step
 from promo_kedro.pipelines.optimization.knapsack.options import Choices, Options
 from promo_kedro.pipelines.optimization.knapsack.parameters import SolverParameters
 from promo_kedro.pipelines.optimization.knapsack.program import Program
@@ -28,8 +30,11 @@ from promo_kedro.types import Array
 RUNAWAY = 1e6
 SUSPECT = 1e3
 EXPECTED = 0.1
-SETTLED = 1e-3
+SETTLED = 1e-4
 EXACT = 1e-13
+BENT = 5_000
+TURNS = 15
+LITTLE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -86,8 +91,64 @@ def find_prices(
         start, _ = minimised(
             local_dual(program, [part], zero, free.totals), zero, (zero, most), unit
         )
-    best = priced(program, np.clip(start, zero, most), unit)
+    start = np.clip(start, zero, most)
+    if _is_smooth(program, parameters):
+        known = priced(program, start, unit, regret=False)
+        return _by_newton(program, parameters, sample, known, most)
+    best = priced(program, start, unit)
     return _refined(program, parameters, sample, best, most)
+
+
+def _is_smooth(program: Program, parameters: SolverParameters) -> bool:
+    """Return whether there are so many units that the dual is nearly smooth in several prices."""
+    alone = program.options.consumer_rule is None
+    return alone and len(program.rows) > 1 and len(program.options) > parameters.sample_size
+
+
+def _by_newton(
+    program: Program, parameters: SolverParameters, sample: Sample, start: Prices, most: Array
+) -> Prices:
+    """Follow the second derivative of the dual, first of the sample's, then of all units'."""
+    options, unit = program.options, start.unit
+    bend = Bend.of(program, spread_sample(options, BENT), unit)
+    part = sample.rest(options, np.zeros(0, dtype=np.int64))
+    few = local_dual(program, [part], start.prices, start.choices.totals)
+    at, value, slope = start.prices, *few.at(start.prices)
+    reach = np.inf
+    for _ in range(TURNS):
+        box = _around(at / unit, reach, most / unit)
+        tried = unit * newton_step(bend.at(at), slope * unit, at / unit, box)
+        there, slope_there = few.at(tried)
+        drop, reach = value - there, float(np.abs((tried - at) / unit).max()) / 4
+        if drop > 0:
+            at, value, slope, reach = tried, there, slope_there, np.inf
+        if abs(drop) <= LITTLE * abs(value):
+            break
+    best = priced(program, at, unit, regret=False)
+    best = best if best.bound < start.bound else start
+    return _newton_on_all(program, parameters, best, bend.at(best.prices), most)
+
+
+def _newton_on_all(
+    program: Program, parameters: SolverParameters, best: Prices, curvature: Array, most: Array
+) -> Prices:
+    """Pass over all units, and correct the curvature by what they say."""
+    unit, reach, passes = best.unit, np.inf, 2
+    share = SETTLED * parameters.core_size / len(program.options)
+    while _left_over(program, best) > share and passes < parameters.passes:
+        at = best.prices / unit
+        to = newton_step(curvature, best.slope * unit, at, _around(at, reach, most / unit))
+        tried, passes = priced(program, to * unit, unit, regret=False), passes + 1
+        curvature = corrected(curvature, to - at, (tried.slope - best.slope) * unit)
+        reach = float(np.abs(to - at).max()) / 4
+        if tried.bound < best.bound:
+            best, reach = tried, np.inf
+    return replace(priced(program, best.prices, unit), passes=passes + 1)
+
+
+def _around(at: Array, reach: float, most: Array) -> tuple[Array, Array]:
+    """Return the box of prices within reach, in units of prices."""
+    return np.maximum(at - reach, 0.0), np.minimum(at + reach, most)
 
 
 def priced(program: Program, prices: Array, unit: Array, *, regret: bool = True) -> Prices:

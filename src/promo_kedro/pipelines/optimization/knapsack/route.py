@@ -2,11 +2,12 @@
 
 Free choice first: where it meets every row it is the best plan. (In Eq. 13 as printed, as the
 only row, it does, or nothing does: an option that clears is worth more than one that does not.)
-Otherwise a small program goes whole to the statement in CVXPY. For a large one the dual settles
-all but a core of units, the statement settles the core, and a pass over all units bounds what
-any plan could earn; units that would choose otherwise at the core's prices join it, until the
-two agree. Swaps, or an integer search over the few units nearest to a change, make the plan
-whole. What comes back keeps every row, or says that no plan was found, and why.
+Otherwise a small program goes whole to the statement in CVXPY. Among very many units the dual is
+smooth, and its prices come so near that a few swaps may do. Else the dual settles all but a core
+of units, the statement settles the core, and a pass over all units bounds what any plan could
+earn; units that would choose otherwise at the core's prices join it, until the two agree. Swaps,
+or an integer search over the few units nearest to a change, make the plan whole. What comes back
+keeps every row, or says that no plan was found, and why.
 """
 
 import time
@@ -38,12 +39,15 @@ from promo_kedro.pipelines.optimization.knapsack.settling import (
     with_penalties,
 )
 from promo_kedro.pipelines.optimization.knapsack.settling_jointly import settle_jointly
+from promo_kedro.pipelines.optimization.knapsack.swaps import nearest_by_cell, swapped
 from promo_kedro.pipelines.optimization.knapsack.whole_options import make_whole
 from promo_kedro.types import Array
 
 __all__ = ["Search", "shortfall", "solve", "worth_of"]
 
 INTEGER_CORE = 40
+PER_CELL = 50
+OF_MANY = 10.0  # times the gap: among many units the core comes little closer, and takes longer
 CEILING = 1e6
 SMALL = 1e-9
 
@@ -108,9 +112,23 @@ def _by_prices(
     found = find_prices(search.program, parameters, start, free=free)
     search.certify(found.bound, found.prices)
     search.consider(found.choices.option, found.choices.totals)
-    if not found.runs_away():
-        _settle(search, parameters, found)
+    if found.runs_away():
+        return "dual, CVXPY + HiGHS on the core"
+    if found.ahead is None and _rounded_by_swaps(search, found, OF_MANY * parameters.gap):
+        return "dual, swaps"
+    _settle(search, parameters, found)
     return "dual, CVXPY + HiGHS on the core"
+
+
+def _rounded_by_swaps(search: Search, found: Prices, gap: float) -> bool:
+    """Change few units of what all choose at the prices; return whether that is close enough."""
+    program, choices = search.program, found.choices
+    if program.options.consumer_rule is not None:
+        return False
+    units = nearest_by_cell(program.options, choices, PER_CELL)
+    price = np.maximum(found.prices, 1e-3 * found.unit)
+    search.consider(swapped(program, choices.option, choices.totals, units, price))
+    return search.is_close(gap)
 
 
 def _settle(search: Search, parameters: SolverParameters, found: Prices) -> None:
@@ -121,6 +139,9 @@ def _settle(search: Search, parameters: SolverParameters, found: Prices) -> None
     if settled is not None:
         choices, units = settled.choices, settled.core.open
         core = Core(search.program, choices.option, units, totals=choices.totals)
+        latest = priced(search.program, search.prices, found.unit)
+        if _rounded_by_swaps(search, latest, parameters.gap):
+            return
         settled = replace(settled, core=core)  # all options, and no ceilings on prices
         make_whole(search, parameters, settled, INTEGER_CORE)
 

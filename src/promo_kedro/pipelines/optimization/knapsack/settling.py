@@ -23,6 +23,7 @@ ROUNDS = 16
 MOST_JOINING = 5_000
 WIDER = 4
 EDGE = 1e-6
+NEAREST = 0.25
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def settled_by_core(search: Search, parameters: SolverParameters, found: Prices)
     """
     program, choices, size = search.program, found.choices, parameters.core_size
     centre, bound = (found.prices if found.ahead is None else found.ahead), found.bound
-    least_reach = min(size / len(program.options), 1.0)
+    least_reach = min(NEAREST * size / len(program.options), 1.0)
     step = np.abs(centre - found.prices) / found.unit
     reach = float(np.clip(WIDER * step.max(), least_reach, 1.0))
     units, settled = least_sure(program.options, choices, size), None

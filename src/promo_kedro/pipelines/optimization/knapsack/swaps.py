@@ -1,7 +1,8 @@
 """A plan that breaks rows by little, or keeps them with a little to spare, made better.
 
-One or two units at a time change their option: first so that no row is short, at the least
-loss, then to what is worth more while no row becomes short. Few units are looked at, those with
+One or two units at a time change their option: first so that every row comes near to what it
+asks, by least squares, then so that no row is short, at the least loss, then to what is worth
+more while no row becomes short. Few units are looked at, those with
 most to choose from at the prices of the rows. Nothing is proved; the bound says what is left.
 """
 
@@ -9,6 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from promo_kedro.pipelines.optimization.knapsack.local_dual import least_sure
+from promo_kedro.pipelines.optimization.knapsack.options import Choices, Options
 from promo_kedro.pipelines.optimization.knapsack.program import Program
 from promo_kedro.types import Array
 
@@ -16,7 +19,15 @@ CHANGES = 200
 PAIRED = 160
 SHORT = 10.0
 RAISE = 3.0
-RAISES = 20
+RAISES = 10
+BEYOND = 1.5
+IDLE = 10.0
+NEARER = 1e-3
+TWO = 600
+OPTIONS = 6
+MOST = 3_000
+SEARCHED = 20
+FEW = 2
 
 
 @dataclass
@@ -41,9 +52,52 @@ class Swaps:
     slack: Array
     price: Array
 
+    def approach(self) -> None:
+        """Bring every row to what it asks, and a little further where it stays short."""
+        aim, weight = np.zeros_like(self.slack), self.price
+        for _ in range(RAISES):
+            short = self.slack < 0
+            if not short.any():
+                return
+            self._pursue(aim, weight)
+            short = self.slack < 0
+            usual = np.median(np.abs(self.price * (self.slack - aim))) / self.price
+            aim = np.where(short, aim + np.maximum(-BEYOND * self.slack, usual), aim)
+            weight = np.where(short, RAISE, 1.0) * weight
+
+    def _pursue(self, aim: Array, weight: Array) -> None:
+        """Make changes, of one or two units, that bring the rows nearer to an aim.
+
+        Squared distances, in money, are added up over rows, and of two changes at once follow
+        from each alone. Rows with far more to spare than a change takes do not count.
+        """
+        for _ in range(CHANGES):
+            gain, rows = self._gains()
+            far = self.slack - aim
+            counts = far <= IDLE * np.abs(rows).max(axis=1)
+            added = np.where(counts, weight, 0.0)[:, None] * rows
+            off = np.where(counts, weight * far, 0.0)
+            squared = float(off @ off)
+            loss = np.maximum(-gain - self.price @ rows, 0.0)
+            nearer = 2 * off @ added + (added**2).sum(axis=0) + np.sqrt(squared) * loss
+            nearer[self.held[self.unit]] = np.inf
+            best = int(nearer.argmin())
+            if nearer[best] < -NEARER * squared:
+                self._change(best, rows)
+                continue
+            order = np.argsort(nearer, kind="stable")[:TWO]
+            both = nearer[order, None] + nearer[order] + 2 * added[:, order].T @ added[:, order]
+            both[self.unit[order, None] == self.unit[order]] = np.inf
+            one, two = np.unravel_index(int(both.argmin()), both.shape)
+            if not both[one, two] < -NEARER * squared:
+                return
+            self._change(int(order[one]), rows)
+            self._change(int(order[two]), rows)
+
     def repair(self) -> None:
         """Improve, at ever higher prices of what stays short, until nothing is."""
         least = self.price
+        self.approach()
         for _ in range(RAISES):
             self._improve()
             if (self.slack >= 0).all():
@@ -116,6 +170,9 @@ def swapped(program: Program, choice: Array, totals: Array, units: Array, price:
     measures, cell = table.measures[unit, option], table.cell[unit]
     value = np.einsum("nm,nm->n", measures, program.objective[cell])
     rows = np.array([np.einsum("nm,nm->n", measures, row[cell]) for row in program.coefficients])
+    few = max(OPTIONS, MOST // max(units.size, 1))
+    kept = _best_options(unit, value + price @ rows, few) | (option == choice[units][unit])
+    unit, option, value, rows = unit[kept], option[kept], value[kept], rows[:, kept]
     place = np.full(table.allowed.shape, -1)
     place[unit, option] = np.arange(unit.size)
     held = place[np.arange(units.size), choice[units]]
@@ -125,3 +182,26 @@ def swapped(program: Program, choice: Array, totals: Array, units: Array, price:
     plan = choice.copy()
     plan[units] = option[swaps.held]
     return plan
+
+
+def _best_options(unit: Array, score: Array, few: int) -> Array:
+    """Return whether each option is among so many best ones of its unit, (changes,)."""
+    order = np.lexsort((-score, unit))
+    first = np.searchsorted(unit, unit)
+    rank = np.empty(unit.size, dtype=int)
+    rank[order] = np.arange(unit.size) - first
+    return rank < few
+
+
+def nearest_by_cell(options: Options, choices: Choices, size: int) -> Array:
+    """Return the units of each cell that would lose least by another option, rising.
+
+    Money at stake differs by cell, and so do the rows: each needs some of its own.
+    """
+    some = least_sure(options, choices, SEARCHED * size * options.cells)
+    if some.size > FEW * SEARCHED * size * options.cells:
+        some = some[:: some.size // (SEARCHED * size * options.cells)]
+    cell = options.cell[some]
+    order = np.lexsort((np.asarray(choices.regret)[some], cell))
+    rank = np.arange(some.size) - np.searchsorted(cell[order], cell[order])
+    return np.sort(some[order[rank < size]])
