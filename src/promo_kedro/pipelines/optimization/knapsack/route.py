@@ -109,7 +109,10 @@ def _by_prices(
     search: Search, parameters: SolverParameters, start: Array | None, free: Choices
 ) -> str:
     """Settle most units by prices and a core of them by the statement."""
-    found = find_prices(search.program, parameters, start, free=free)
+    rough = parameters
+    if search.program.options.consumer_rule is not None:  # joint plans find the prices
+        rough = parameters.model_copy(update={"passes": 1})
+    found = find_prices(search.program, rough, start, free=free)
     search.certify(found.bound, found.prices)
     search.consider(found.choices.option, found.choices.totals)
     if found.runs_away():
