@@ -15,7 +15,8 @@ class SolverParameters(Parameters):
         core_size: units still undecided at those prices that the solver settles.
         max_nodes: branches that the integer search may explore; a count, not a time, so that a
             slower machine finds the same plan.
-        gap: certified distance from the best plan, as a share, that is close enough.
+        gap: certified distance from the best plan, as a share, that is close enough; of programs
+            with several rows ten times that.
         threads: of the passes; the plan is the same for any number.
     """
 
