@@ -13,7 +13,7 @@ import pytest
 from promo_kedro.pipelines.optimization.knapsack.infeasible import explain_infeasible
 from promo_kedro.pipelines.optimization.knapsack.measures import Measure
 from promo_kedro.pipelines.optimization.knapsack.parameters import SolverParameters
-from promo_kedro.pipelines.optimization.knapsack.printed import printed_plan
+from promo_kedro.pipelines.optimization.knapsack.printed import solve_printed
 from promo_kedro.pipelines.optimization.knapsack.program import Program, Row
 from promo_kedro.pipelines.optimization.knapsack.route import solve
 
@@ -68,7 +68,7 @@ def test_every_level_that_can_be_reached_has_the_same_plan_and_price_0(parameter
     totals = all_plans(written)
     most = totals[:, Measure.RETENTION].max()
     free = solve(Program(written.options(), REVENUE), parameters)
-    closed = printed_plan(written.options())
+    closed = solve_printed(written.columns, written.menu)
 
     assert free.value == pytest.approx((totals @ REVENUE[0]).max(), rel=1e-12)
     assert closed.retained.sum() == most == attainable(written)
