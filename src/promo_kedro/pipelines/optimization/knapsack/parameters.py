@@ -6,7 +6,7 @@ from promo_kedro.parameters import Parameters
 
 
 class SolverParameters(Parameters):
-    """The route by size; the plan is the same whichever way it goes.
+    """The route by size; values of plans found by other routes differ within the certified gaps.
 
     Attributes:
         whole_program_size: programs of at most so many units go whole to the solver.
