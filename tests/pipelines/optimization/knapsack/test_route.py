@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from promo_kedro.errors import InputError
 from promo_kedro.pipelines.optimization.knapsack.infeasible import explain_infeasible
 from promo_kedro.pipelines.optimization.knapsack.options import OptionTable
 from promo_kedro.pipelines.optimization.knapsack.parameters import SolverParameters
@@ -387,3 +388,27 @@ def test_a_row_relaxed_as_far_as_explained_is_solved_or_said_not_to_be():
         assert plan.solver != "infeasible"
         if plan.choice is not None:
             assert_keeps_its_word(eased, plan)
+
+
+@pytest.mark.parametrize("least", [np.nan, np.inf])
+def test_a_row_that_asks_for_no_number_is_refused(least):
+    row = retention_row(offer_table(5), 0.5)
+    with pytest.raises(InputError, match="not finite"):
+        replace(row, least=least)
+    with pytest.raises(InputError, match="not finite"):
+        replace(row, coefficients=np.full_like(row.coefficients, least))
+
+
+def test_what_a_row_tolerates_is_part_of_the_bound():
+    table = offer_table(5_000)
+    program = program_with(table, retention_row(table, 0.5))
+    row = program.rows[0]
+    most = program.options.choose(row.coefficients).score
+    asked = replace(program, rows=(replace(row, least=most * (1 + 5e-10)),))
+    plan = solve(asked, SolverParameters(threads=1))
+    assert plan.slack[0] < 0
+    assert plan.value <= plan.upper_bound
+    score = asked.options.choose(asked.weights(plan.prices)).score
+    bound, tolerated = asked.bound(score, plan.prices), 1e-9 * plan.prices[0] * asked.least[0]
+    assert plan.value > bound
+    assert plan.upper_bound == pytest.approx(bound + tolerated, rel=1e-9)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from promo_kedro.errors import InputError
 from promo_kedro.pipelines.optimization.knapsack.options import Options
 from promo_kedro.types import Array
 
@@ -47,6 +48,17 @@ class Row:
     hard: bool = True
     priority: int = 1
     penalty: float = np.inf
+
+    def __post_init__(self) -> None:
+        """Refuse what no plan could be measured against.
+
+        Raises:
+            InputError: a coefficient is not finite, or what is asked is no number or +∞.
+        """
+        if not np.isfinite(self.coefficients).all():
+            raise InputError(f"Row {self.name!r} has coefficients that are not finite.")
+        if np.isnan(self.least) or self.least == np.inf:
+            raise InputError(f"Row {self.name!r} asks for {self.least}, which is not finite.")
 
 
 @dataclass(frozen=True)

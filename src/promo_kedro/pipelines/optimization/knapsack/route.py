@@ -69,8 +69,8 @@ def solve(program: Program, parameters: SolverParameters, *, start: Array | None
         each other (``solver`` is then "infeasible"): slack and activity are then those of the
         mix of plans that breaks them least. Where none was found though none is ruled out
         (``solver`` "no plan found"), without choice and value, and with the bound. A plan that
-        uses up the 1e-9 may be worth more than the bound certified: the bound is then its value,
-        and the gap 0.
+        uses up the 1e-9 may be worth more than plans that do not: the bound then includes what
+        the 1e-9 are worth at its prices.
     """
     began = time.perf_counter()
     plan = _solved(program, parameters, start)

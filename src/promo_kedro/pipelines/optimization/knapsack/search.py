@@ -1,5 +1,6 @@
 """The best plan and the best bound found so far, and what counts as keeping a row."""
 
+import logging
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -8,6 +9,9 @@ from promo_kedro.pipelines.optimization.knapsack.program import Plan, Program
 from promo_kedro.types import Array
 
 TOLERANCE = 1e-9
+ROUNDING = 1e-12
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -65,7 +69,7 @@ class Search:
         return Plan(
             choice=self.choice,
             value=self.value if found else np.nan,
-            upper_bound=max(self.bound, self.value) if found else self.bound,
+            upper_bound=self._upper_bound() if found else self.bound,
             totals=self.totals,
             activity=activity,
             slack=activity - self.program.least,
@@ -74,13 +78,36 @@ class Search:
             seconds=0.0,
         )
 
+    def _upper_bound(self) -> float:
+        """Return what no plan can exceed that keeps the rows as this one does.
+
+        The bound is of plans that keep every row to the letter. A plan that is short of some by
+        the tolerance may be worth more: by no more than the prices of what is tolerated, by weak
+        duality, and that is then part of the bound. What is beyond that and rounding would be a
+        mistake: it is reported, and left to be seen.
+        """
+        if self.value <= self.bound:
+            return self.bound
+        bound = self.bound + float(self.prices @ tolerated(self.program, self.totals))
+        terms = float(np.abs(self.program.objective * self.totals).sum())
+        terms += float(self.prices @ np.abs(self.program.least))
+        if bound < self.value <= bound + ROUNDING * terms:
+            return self.value
+        if bound < self.value:
+            logger.warning("A plan is worth %.17g, above its bound of %.17g.", self.value, bound)
+        return bound
+
 
 def shortfall(program: Program, totals: Array) -> Array:
     """Return what each row lacks, (rows,); 0 up to 1e-9 of what it asks or adds up."""
     lacking = program.least - program.activity(totals)
+    return np.where(lacking <= tolerated(program, totals), 0.0, lacking)
+
+
+def tolerated(program: Program, totals: Array) -> Array:
+    """Return what each row may lack and count as kept, (rows,)."""
     terms = np.tensordot(np.abs(program.coefficients), np.abs(totals), axes=2)
-    slack = TOLERANCE * np.maximum(np.abs(program.least), terms)
-    return np.where(lacking > slack, lacking, 0.0)
+    return TOLERANCE * np.maximum(np.abs(program.least), terms)
 
 
 def worth_of(program: Program, totals: Array) -> float:
