@@ -260,7 +260,7 @@ def test_a_consumer_chooses_the_best_of_all_joint_choices(cap, counted, mode, me
 
 
 def test_offers_that_cannot_be_left_out_must_fit_the_cap():
-    columns = some_columns(4, permitted=1, offer_today=10.0)
+    columns = some_columns(4, permitted=1, offer_today=10.0, cell=0)
     rule = ConsumerRule(np.array([0, 0, 1, 1]), most_offers=1)
     with pytest.raises(InputError, match=r"2 consumers must get more than 1 offers.*NoOffer"):
         OfferOptions(columns, "exact", PAPER, indicator_retention=False, consumer_rule=rule)
@@ -285,6 +285,42 @@ def test_what_cannot_be_reckoned_with_is_refused(column, value, message):
     getattr(columns, column)[2] = value
     with pytest.raises(InputError, match=message):
         OfferOptions(columns, "exact", PAPER, indicator_retention=False, cells=CELLS)
+
+
+@pytest.mark.parametrize(
+    ("fixed", "consumer", "message"),
+    [
+        ({}, [0, 1, 0, 1], "side by side"),
+        ({}, [-1, 0, 1, 2], "rising order from 0"),
+        ({}, [0.0, 0.5, 1.0, 1.5], "rising order from 0"),
+        ({}, [0, 1, 2], r"consumer is of shape \(3,\).*each of 4"),
+        ({"cell": [0, 3, 0, 0]}, None, "cell must be a whole number, 0–2, but is 0–3"),
+        ({"cell": [0, -1, 0, 0]}, None, "but is -1–0"),
+        ({"cell": [0.0, np.nan, 0, 0]}, None, "cell must be a whole number"),
+        ({"cutoff": [0.5] * 3}, None, r"cutoff is of shape \(3,\)"),
+        ({"offer_max": 60.0}, None, r"offer_max is of shape \(\)"),
+    ],
+)
+def test_units_that_are_not_laid_out_as_they_are_indexed_are_refused(fixed, consumer, message):
+    columns = some_columns(4, permitted=7)
+    columns = replace(columns, **{name: np.array(value) for name, value in fixed.items()})
+    rule = None if consumer is None else ConsumerRule(np.array(consumer), most_offers=3)
+    setting = {"indicator_retention": False, "consumer_rule": rule, "cells": CELLS}
+    with pytest.raises(InputError, match=message):
+        OfferOptions(columns, "exact", PAPER, **setting)
+
+
+@pytest.mark.parametrize("mode", ["exact", "linear", "paper"])
+def test_as_many_steps_as_a_choice_can_name(mode):
+    columns = some_columns(2, permitted=4, price=3.0, cell=0, reference_offer=20.0)
+    columns = replace(columns, offer_min=np.zeros(2), offer_max=np.full(2, 90.0))
+    menu = Menu(False, np.linspace(1, 63, 125))
+    options = OfferOptions(columns, mode, menu, indicator_retention=False)
+    weights = np.array([[0.0, 0, 0, 0, 0, 1, 0]])
+    np.testing.assert_allclose(options.offers(options.choose(weights).option), 63)
+    many = Menu(False, np.linspace(1, 63, 126))
+    with pytest.raises(InputError, match="126, but may be at most 125"):
+        OfferOptions(columns, mode, many, indicator_retention=False)
 
 
 @pytest.mark.parametrize("rule", [None, ConsumerRule(np.zeros(0, dtype=int), 1, True)])

@@ -1,7 +1,7 @@
 """What is known of each consumer-item, and how an offer moves its probability of a purchase."""
 
 from dataclasses import dataclass, fields
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 
@@ -9,6 +9,25 @@ from promo_kedro.errors import InputError
 from promo_kedro.types import Array
 
 Mode = Literal["paper", "linear", "exact"]
+
+
+class Steps(Protocol):
+    """What offers may become.
+
+    Attributes:
+        relative: whether values are changes η of the reference offer, else offers in percent.
+        values: in rising order, (steps,).
+    """
+
+    @property
+    def relative(self) -> bool:
+        """Return whether values are changes."""
+        ...
+
+    @property
+    def values(self) -> Array:
+        """Return the changes or the menu."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -70,6 +89,46 @@ def purchase_probability(
     return np.clip(probability * (1 + (share - 1) * elasticity), 0, 1)
 
 
+def check_layout(columns: OfferColumns, cells: int | None, consumer: Array | None) -> None:
+    """Check all that the compiled passes find units by, as they index without looking.
+
+    Args:
+        columns: of all units.
+        cells: number of cells; none where they play no part.
+        consumer: of each unit, (units,); none where nothing couples units.
+
+    Raises:
+        InputError: columns differ in length, a cell is not one of 0 … cells − 1, or the units of
+            a consumer are not side by side, consumers rising from 0.
+    """
+    named = {field.name: getattr(columns, field.name) for field in fields(columns)}
+    named |= {} if consumer is None else {"consumer": consumer}
+    for name, column in named.items():
+        if np.shape(column) != (len(columns),):
+            raise InputError(
+                f"offer_decisions: {name} is of shape {np.shape(column)}, but must hold one value "
+                f"for each of {len(columns):,} consumer-items."
+            )
+    if not len(columns):
+        return
+    cell = np.asarray(columns.cell)
+    if cells is not None and not (_whole(cell) and cell.min() >= 0 and cell.max() < cells):
+        raise InputError(
+            f"offer_decisions: cell must be a whole number, 0–{cells - 1}, but is "
+            f"{cell.min()}–{cell.max()}."
+        )
+    if consumer is None:
+        return
+    consumer = np.asarray(consumer)
+    most = np.iinfo(np.int32).max
+    numbered = _whole(consumer) and consumer[0] >= 0 and consumer[-1] <= most
+    if not (numbered and (consumer[1:] >= consumer[:-1]).all()):
+        raise InputError(
+            "offer_decisions: consumers must be numbered in rising order from 0, the "
+            "consumer-items of each side by side. Sort the consumer-items by consumer."
+        )
+
+
 def refuse_columns(columns: OfferColumns, first: Array, last: Array) -> None:
     """Say what is wrong with the columns of some units.
 
@@ -114,3 +173,7 @@ def refuse_columns(columns: OfferColumns, first: Array, last: Array) -> None:
 
 def _between(column: Array, least: float, most: float) -> Array:
     return (column >= least) & (column <= most)
+
+
+def _whole(column: Array) -> bool:
+    return bool(np.issubdtype(column.dtype, np.integer))

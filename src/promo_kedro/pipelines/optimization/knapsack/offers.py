@@ -7,7 +7,7 @@ steps in rising offers: o = k(1 + η) for relative steps, or a menu of offers.
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +17,8 @@ from promo_kedro.pipelines.optimization.knapsack.measures import MEASURES, Measu
 from promo_kedro.pipelines.optimization.knapsack.offer_columns import (
     Mode,
     OfferColumns,
+    Steps,
+    check_layout,
     purchase_probability,
     refuse_columns,
 )
@@ -31,25 +33,7 @@ from promo_kedro.types import Array
 __all__ = ["OfferColumns", "OfferOptions", "Steps", "purchase_probability"]
 
 CHUNK = 65_536
-
-
-class Steps(Protocol):
-    """What offers may become.
-
-    Attributes:
-        relative: whether values are changes η of the reference offer, else offers in percent.
-        values: in rising order, (steps,).
-    """
-
-    @property
-    def relative(self) -> bool:
-        """Return whether values are changes."""
-        ...
-
-    @property
-    def values(self) -> Array:
-        """Return the changes or the menu."""
-        ...
+MOST_STEPS = 125  # columns of options are int8
 
 
 def grid_of(
@@ -58,12 +42,14 @@ def grid_of(
     """Return the steps and how probabilities count, as the compiled passes take them.
 
     Raises:
-        InputError: the steps do not rise.
+        InputError: the steps do not rise, or are more than a choice can name.
     """
     values = np.ascontiguousarray(steps.values, dtype=float)
     gaps = np.diff(values)
     if (gaps <= 0).any() or not np.isfinite(values).all():
         raise InputError("Offer steps must be finite numbers in rising order.")
+    if len(values) > MOST_STEPS:
+        raise InputError(f"Offer steps are {len(values):,}, but may be at most {MOST_STEPS}.")
     return curves.Grid(
         steps=values,
         relative=bool(steps.relative),
@@ -103,9 +89,11 @@ class OfferOptions(Options):
             threads: of a pass; results are the same for any number.
 
         Raises:
-            InputError: a column holds what cannot be reckoned with, a unit has no option, or
-                some consumer must get more offers than it may.
+            InputError: a column holds what cannot be reckoned with, cells or consumers are not
+                laid out as they must be, a unit has no option, or some consumer must get more
+                offers than it may.
         """
+        check_layout(columns, cells, None if consumer_rule is None else consumer_rule.consumer)
         self.columns, self.mode, self.steps = columns, mode, steps
         self.threads = threads
         self._cells, self._consumer_rule = cells, consumer_rule
