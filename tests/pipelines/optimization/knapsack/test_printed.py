@@ -1,5 +1,7 @@
 """Eq. 13 as printed in closed form against enumeration."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from promo_kedro.errors import InputError
 from promo_kedro.pipelines.optimization.knapsack.offers import OfferOptions
 from promo_kedro.pipelines.optimization.knapsack.printed import solve_printed
 
-from .test_offer_options import MENUS, best_of, some_columns, written_out
+from .test_offer_options import MENUS, Menu, best_of, some_columns, written_out
 
 
 @pytest.mark.parametrize("menu", MENUS)
@@ -56,9 +58,48 @@ def test_nobody_attains_nothing():
         assert np.isnan(plan.attainable)
 
 
-@pytest.mark.parametrize(("column", "value"), [("price", -1.0), ("cutoff", np.nan)])
-def test_columns_that_mean_nothing_are_refused(column, value):
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("price", -1.0),
+        ("reference_offer", np.nan),
+        ("offer_today", 100.5),
+        ("probability", np.nan),
+        ("elasticity", np.inf),
+        ("cutoff", np.nan),
+        ("offer_max", np.nan),
+        ("permitted", 8),
+    ],
+)
+def test_columns_that_mean_nothing_are_refused(column, value, compiled):
     columns = some_columns(20, 3)
+    columns.permitted[7] = 7
     getattr(columns, column)[7] = value
     with pytest.raises(InputError, match=f"{column} must be .* in row 7"):
-        solve_printed(columns, MENUS["relative"])
+        solve_printed(columns, MENUS["relative"], compiled=compiled)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_units_without_an_option_are_refused(compiled):
+    columns = some_columns(20, 3, permitted=4, reference_offer=20.0, offer_min=2.0)
+    columns.offer_max[[7, 9]] = 2.5
+    with pytest.raises(InputError, match="2 consumer-items have no option, such as that of row 7"):
+        solve_printed(columns, MENUS["relative"], compiled=compiled)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_steps_that_fall_and_columns_that_differ_in_length_are_refused(compiled):
+    columns = some_columns(20, 3)
+    with pytest.raises(InputError, match="rising order"):
+        solve_printed(columns, Menu(False, np.array([5.0, 0])), compiled=compiled)
+    columns = replace(columns, cutoff=columns.cutoff[:9])
+    with pytest.raises(InputError, match=r"cutoff is of shape \(9,\)"):
+        solve_printed(columns, MENUS["relative"], compiled=compiled)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_no_steps_leave_today_or_nothing(compiled):
+    columns = some_columns(20, 3, permitted=3)
+    plan = solve_printed(columns, Menu(False, np.zeros(0)), compiled=compiled)
+    assert set(plan.choice) == {0, 1}

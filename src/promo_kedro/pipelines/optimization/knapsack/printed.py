@@ -9,6 +9,10 @@ attained is all that is attainable.
 The compiled way and the plain one find the crossing by the same formula. Wherever rounding could
 matter they test the steps beside it by the very expression that an enumeration would use, so that
 both give its answer.
+
+This is the reference, and the quickest way, for Eq. 13 by itself. Plans do not come through here:
+with other rules or another objective they need prices, and without any, one pass of
+``OfferOptions.choose`` finds the same.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -18,13 +22,14 @@ from typing import NamedTuple
 import numpy as np
 
 from promo_kedro.pipelines.optimization.knapsack import compiling, curves
-from promo_kedro.pipelines.optimization.knapsack.offers import (
+from promo_kedro.pipelines.optimization.knapsack.offer_columns import (
     OfferColumns,
-    OfferOptions,
     Steps,
-    grid_of,
+    check_layout,
     purchase_probability,
+    refuse_columns,
 )
+from promo_kedro.pipelines.optimization.knapsack.offers import grid_of
 from promo_kedro.types import Array
 
 CHUNK = 8_192
@@ -59,20 +64,21 @@ def solve_printed(
     Args:
         columns: of all units.
         steps: what offers may become.
-        compiled: by compiled passes, else in plain numpy; the answer is the same.
+        compiled: by compiled passes, else in plain numpy; the answer is the same, and so is
+            what is refused.
         threads: of the compiled passes.
 
     Raises:
-        InputError: a column that Eq. 13 speaks of holds what cannot be reckoned with, or a unit
-            has no option (the compiled way only).
+        InputError: steps do not rise, columns differ in length, one that Eq. 13 speaks of holds
+            what cannot be reckoned with, or a unit has no option.
     """
+    check_layout(columns, cells=None, consumer=None)
+    grid = grid_of(steps, "paper", indicator_retention=True)
     choice, retained = np.empty(len(columns), np.int8), np.empty(len(columns), bool)
-    if compiled:
-        _fill_compiled(columns, steps, threads, choice, retained)
-        return Printed(choice, retained)
-    for start in range(0, len(columns), CHUNK):
-        rows = slice(start, start + CHUNK)
-        choice[rows], retained[rows] = _lowest_that_clears(columns.take(rows), steps)
+    fill = _fill_compiled if compiled else _fill_plainly
+    if fill(columns, grid, threads, choice, retained):
+        with np.errstate(all="ignore"):
+            refuse_columns(columns, *_range(columns, grid))
     return Printed(choice, retained)
 
 
@@ -90,10 +96,23 @@ class Asked(NamedTuple):
     permitted: Array
 
 
+def _fill_plainly(
+    c: OfferColumns, grid: curves.Grid, _threads: int, choice: Array, retained: Array
+) -> bool:
+    """Fill in every unit's option; return whether some unit cannot be used or has none."""
+    for start in range(0, len(c), CHUNK):
+        rows = slice(start, start + CHUNK)
+        some = c.take(rows)
+        if not _all_usable(some):
+            return True
+        choice[rows], retained[rows] = _lowest_that_clears(some, grid)
+    return bool((choice < 0).any())
+
+
 def _fill_compiled(
-    c: OfferColumns, steps: Steps, threads: int, choice: Array, retained: Array
-) -> None:
-    grid = grid_of(steps, "paper", indicator_retention=True)
+    c: OfferColumns, grid: curves.Grid, threads: int, choice: Array, retained: Array
+) -> bool:
+    """Fill in every unit's option; return whether some unit cannot be used or has none."""
     numbers = (c.price, c.reference_offer, c.offer_today, c.probability, c.elasticity, c.cutoff)
     columns = (*numbers, c.offer_min, c.offer_max)
     floats = [np.ascontiguousarray(column, dtype=float) for column in columns]
@@ -104,9 +123,7 @@ def _fill_compiled(
         return int(_fill(asked, grid, low, high, choice, retained))
 
     with ThreadPoolExecutor(threads) as pool:
-        faulty = sum(pool.map(one, range(0, len(c), COMPILED_CHUNK)))
-    if faulty:  # refused there, in words
-        OfferOptions(c, "paper", steps, indicator_retention=True)
+        return sum(pool.map(one, range(0, len(c), COMPILED_CHUNK))) > 0
 
 
 @compiling.compiled
@@ -187,16 +204,27 @@ def _offer_clears(asked: Asked, u: int, offer: float) -> bool:
     return min(max(p, 0.0), 1.0) >= asked.cutoff[u]
 
 
-def _lowest_that_clears(c: OfferColumns, steps: Steps) -> tuple[Array, Array]:
-    """Return the option of some units, and whether it clears, in plain numpy."""
-    first, last = _range(c, steps)
-    step = np.minimum(_lowest_step(c, steps, first, last), last)
+def _all_usable(c: OfferColumns) -> bool:
+    """Return whether every number of some units is what it must be, in plain numpy."""
+    k, f, today, permitted = c.reference_offer, c.probability, c.offer_today, c.permitted
+    asked = (c.price >= 0) & (c.price < np.inf)
+    asked &= (k >= 0) & (k <= 100) & (today >= 0) & (today <= 100)
+    asked &= (f >= 0) & (f <= 1) & (np.abs(c.elasticity) < np.inf) & ~np.isnan(c.cutoff)
+    asked &= (permitted > 0) & (permitted < 8)
+    ends = np.isfinite(c.offer_min) & np.isfinite(c.offer_max)
+    return bool((asked & (ends | ((permitted & curves.MAY_STEP) == 0))).all())
+
+
+def _lowest_that_clears(c: OfferColumns, grid: curves.Grid) -> tuple[Array, Array]:
+    """Return the option of some units, −1 for none, and whether it clears, in plain numpy."""
+    first, last = _range(c, grid)
+    step = np.minimum(_lowest_step(c, grid, first, last), last)
     open_ = (first <= last) & ((c.permitted & curves.MAY_STEP) > 0)
-    offer = np.where(open_, _offer(c, steps, step), np.inf)
+    offer = np.where(open_, _offer(c, grid, step), np.inf)
     clear = open_ & _clears(c, np.where(open_, offer, 0))
     step = np.where(clear, step, first)
-    offer = np.where(open_, _offer(c, steps, np.minimum(step, len(steps.values) - 1)), np.inf)
-    choice = curves.STEPS + step
+    offer = np.where(open_, _offer(c, grid, np.minimum(step, len(grid.steps) - 1)), np.inf)
+    choice = np.where(open_, curves.STEPS + step, -1)
     for column, this in ((curves.NO_OFFER, 0 * c.offer_today), (curves.TODAY, c.offer_today)):
         permitted = (c.permitted & (1 << column)) > 0
         if permitted.any():
@@ -207,56 +235,55 @@ def _lowest_that_clears(c: OfferColumns, steps: Steps) -> tuple[Array, Array]:
     return choice, clear
 
 
-def _lowest_step(c: OfferColumns, steps: Steps, first: Array, last: Array) -> Array:
+def _lowest_step(c: OfferColumns, grid: curves.Grid, first: Array, last: Array) -> Array:
     """Return the lowest step that clears; past the last where none does.
 
     Where the probability falls along the steps the lowest is the first, or none.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         change = (c.cutoff / c.probability - 1) / c.elasticity
-        place = change if steps.relative else c.reference_offer * (1 + change)
+        place = change if grid.relative else c.reference_offer * (1 + change)
     crosses = (c.cutoff > 0) & (c.cutoff <= 1) & (c.probability > 0)  # where it is not clipped
     rising = (c.elasticity > 0) & (c.reference_offer > 0) & crosses
     place = np.where(rising & ~np.isnan(place), place, -np.inf)
-    step = np.clip(_steps_below(steps, place), first, last + 1)
-    step -= (step > first) & _clears(c, _offer(c, steps, np.maximum(step - 1, 0)))
-    inside = np.clip(step, 0, len(steps.values) - 1)
-    return step + ((step <= last) & ~_clears(c, _offer(c, steps, inside)))
+    step = np.clip(_steps_below(grid, place), first, last + 1)
+    step -= (step > first) & _clears(c, _offer(c, grid, np.maximum(step - 1, 0)))
+    inside = np.clip(step, 0, len(grid.steps) - 1)
+    return step + ((step <= last) & ~_clears(c, _offer(c, grid, inside)))
 
 
-def _range(c: OfferColumns, steps: Steps) -> tuple[Array, Array]:
+def _range(c: OfferColumns, grid: curves.Grid) -> tuple[Array, Array]:
     """Return the first and last step strictly inside the range, tested at the offers themselves."""
-    count, k = len(steps.values), c.reference_offer
+    count, k = len(grid.steps), c.reference_offer
     least = np.maximum(c.offer_min + curves.SAME, -1e-300)
     most = np.minimum(c.offer_max - curves.SAME, 100 + curves.SAME)
     with np.errstate(divide="ignore", invalid="ignore"):
-        ends = [o / k - 1 if steps.relative else o for o in (least, most)]
-    low, high = (_steps_below(steps, np.where(np.isnan(end), -np.inf, end)) for end in ends)
-    low -= (low > 0) & (_offer(c, steps, np.maximum(low - 1, 0)) > least)
-    low += (low < count) & ~(_offer(c, steps, np.minimum(low, count - 1)) > least)
+        ends = [o / k - 1 if grid.relative else o for o in (least, most)]
+    low, high = (_steps_below(grid, np.where(np.isnan(end), -np.inf, end)) for end in ends)
+    low -= (low > 0) & (_offer(c, grid, np.maximum(low - 1, 0)) > least)
+    low += (low < count) & ~(_offer(c, grid, np.minimum(low, count - 1)) > least)
     high = np.minimum(high, count - 1)
-    high -= (high >= 0) & ~(_offer(c, steps, np.maximum(high, 0)) < most)
-    high += (high < count - 1) & (_offer(c, steps, np.minimum(high + 1, count - 1)) < most)
-    if steps.relative:
+    high -= (high >= 0) & ~(_offer(c, grid, np.maximum(high, 0)) < most)
+    high += (high < count - 1) & (_offer(c, grid, np.minimum(high + 1, count - 1)) < most)
+    if grid.relative:
         alike, inside = k == 0, (least < 0) & (most > 0)
         low = np.where(alike, np.where(inside, 0, count), low)
         high = np.where(alike, count - 1, high)
     return low, high
 
 
-def _steps_below(steps: Steps, place: Array) -> Array:
+def _steps_below(grid: curves.Grid, place: Array) -> Array:
     """Return how many steps lie below a place: exact but for rounding of the place."""
-    values = np.asarray(steps.values)
-    gaps = np.diff(values)
-    if len(gaps) and np.allclose(gaps, gaps[0], rtol=1e-9, atol=0):
+    values = grid.steps
+    if grid.even:
         number = np.ceil((place - values[0]) / (values[1] - values[0]))
         return np.clip(number, 0, len(values)).astype(np.intp)
     return np.searchsorted(values, place)
 
 
-def _offer(c: OfferColumns, steps: Steps, step: Array) -> Array:
-    value = np.asarray(steps.values)[step]
-    return c.reference_offer * (1 + value) if steps.relative else value
+def _offer(c: OfferColumns, grid: curves.Grid, step: Array) -> Array:
+    value = grid.steps[step] if len(grid.steps) else np.zeros(len(step))
+    return c.reference_offer * (1 + value) if grid.relative else value
 
 
 def _clears(c: OfferColumns, offer: Array) -> Array:
