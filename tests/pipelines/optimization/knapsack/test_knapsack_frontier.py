@@ -174,6 +174,18 @@ def test_rows_that_hold_anyway_leave_the_frontier_as_it_is():
     np.testing.assert_array_equal(alone, beside)
 
 
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("beyond", [0.0, 1e-9])
+def test_another_row_may_ask_for_all_there_is_and_a_hair(seed, beyond):
+    program = random_program(seed, 100, [0.6, 1.0 + beyond])
+    asked = [program.least[0], attainable(program, program.rows[1].coefficients)]
+    only_there, _ = linear_best(program, [-1e9, asked[1] - 1e-7])
+    frontier = trace_frontier(program, 0, 6, PARAMETERS)
+    assert len(frontier) >= 1
+    assert frontier["objective"].max() == pytest.approx(only_there, rel=1e-4)
+    assert_concave_and_falling(frontier)
+
+
 def test_other_rows_that_contradict_each_other_leave_no_frontier():
     program = random_program(1, 20, [0.5, 1.2])
     assert trace_frontier(program, 0, 5, PARAMETERS).empty

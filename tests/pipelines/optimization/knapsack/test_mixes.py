@@ -69,3 +69,23 @@ def test_the_totals_of_a_mix_are_what_its_value_and_slack_are_of():
     np.testing.assert_allclose(program.activity(mix.totals) - program.least, mix.slack, atol=1e-9)
     short = program.penalties @ np.maximum(-mix.slack, 0)
     assert program.value(mix.totals) - short == pytest.approx(mix.value)
+
+
+def test_a_row_that_no_plan_keeps_leaves_the_free_choice():
+    program = random_program(0, np.inf, 60.0)
+    mix = best_mix(program, 1.0)
+    free = program.options.choose(program.objective)
+    assert mix.value == -np.inf
+    assert mix.bound == pytest.approx(free.score)
+    np.testing.assert_array_equal(mix.totals, free.totals)
+    np.testing.assert_allclose(mix.slack, program.activity(free.totals) - program.least)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_row_a_hair_out_of_reach_is_proved_to_be(seed):
+    program = random_program(seed, 1.0, 0.0)
+    weights = program.rows[0].coefficients
+    most = program.options.choose(weights).score
+    row = replace(program.rows[0], least=most + 1e-8 * abs(most), penalty=1 / abs(most))
+    bare = replace(program, objective=0 * program.objective, rows=(row,))
+    assert best_mix(bare, 1.0, zero=1e-9).bound < -5e-9

@@ -18,6 +18,7 @@ from pandas import DataFrame
 
 from promo_kedro.pipelines.optimization.knapsack.infeasible import (
     attainable,
+    eased,
     joint_mix,
     row_sizes,
 )
@@ -196,13 +197,19 @@ def _all_kept(program: Program, corners: list[Corner]) -> bool:
 
 
 def _solved_points(program: Program, row: int, points: int) -> list[Corner]:
-    """Return points of the frontier next to other rows, rising, evenly spaced; none if none."""
+    """Return points of the frontier next to other rows, rising, evenly spaced; none if none.
+
+    The other rows are eased by what the mix that keeps them best is short of, and a hair.
+    """
     coefficients = program.rows[row].coefficients
     others = _without(program, row)
     size, *sizes = row_sizes(replace(program, rows=(program.rows[row], *others.rows)))
     kept = joint_mix(others, np.array(sizes))
     if max(-kept.bound, -kept.value) > MET:
         return []
+    others = eased(others, kept.slack, np.array(sizes))
+    rows = (*others.rows[:row], program.rows[row], *others.rows[row:])
+    program = replace(program, rows=rows)
     worth = attainable(program, program.objective) + attainable(program, -program.objective)
     idle = replace(program.rows[row], least=0.0, penalty=0.0)
     ignored = replace(program, rows=(*program.rows[:row], idle, *program.rows[row + 1 :]))

@@ -18,6 +18,7 @@ from promo_kedro.pipelines.optimization.knapsack.program import Program
 from promo_kedro.types import Array
 
 CHUNK = 2_000
+SOLVED = 0
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ class Mixed:
 
 def mixed(
     program: Program, plans: JointPlans, box: tuple[Array, Array], spare: Array | float = 0.0
-) -> Mixed:
+) -> Mixed | None:
     """Return the best mix of joint plans, with the price of each row in a box.
 
     A price is at least what is earned by each unit of the row, and at most that and a penalty.
@@ -108,6 +109,10 @@ def mixed(
         plans: of some consumers.
         box: the least and the most that each price may be, (rows,) each, both finite.
         spare: what is to be left in each row, (rows,).
+
+    Returns:
+        The mix; none where the linear program was not solved, which is a matter of its numbers
+        alone, since every row may be missed at the most that its price may be.
     """
     low, high = box
     count, consumers, rows = plans.value.size, plans.number.size, low.size
@@ -122,6 +127,8 @@ def mixed(
     )
     cost = np.concatenate([-earned, (high - low) * size]) / money
     solved = linprog(cost, -kept, -least / size, each, np.ones(consumers), method="highs-ds")
+    if solved.status != SOLVED:
+        return None
     prices = np.clip(low - solved.ineqlin.marginals * money / size, low, high)
     value = plans.settled[0] - solved.fun * money - low @ least
     return Mixed(float(value), prices, solved.x[:count])

@@ -18,6 +18,8 @@ from promo_kedro.types import Array
 
 PASSES = 100
 MET = 1e-7
+PRECISE = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
+SOLVED = 0
 
 
 @dataclass(frozen=True)
@@ -41,30 +43,48 @@ class Mix:
     totals: Array
 
 
-def best_mix(program: Program, scale: float, plans: tuple[Array, ...] = ()) -> Mix:
+def best_mix(
+    program: Program, scale: float, plans: tuple[Array, ...] = (), *, zero: float = np.inf
+) -> Mix:
     """Return the best mix of plans, to 1e-7 of a scale.
 
     Args:
         program: some mix of ``plans`` keeps those of its rows that have no penalty.
         scale: what the objective, or a penalty for missing all of a row, amounts to.
         plans: totals to begin with, each (cells, 7).
+        zero: where it matters whether the value is below 0, what counts as nothing: the mix is
+            then sought further until that is decided, or the last plan changes nothing.
+
+    Returns:
+        The last mix that could be found. Where none of the plans keeps a row that has to be
+        kept, its value is −∞, and totals and slack are those of the free choice.
     """
-    found = [*plans, program.options.choose(program.objective).totals]
-    bound, certified = np.inf, np.zeros(len(program.rows))
-    value, slack, totals = -np.inf, np.zeros(len(program.rows)), found[-1]
+    free = program.options.choose(program.objective)
+    found = [*plans, free.totals]
+    bound, certified = free.score, np.zeros(len(program.rows))
+    value, totals = -np.inf, free.totals
+    slack = program.activity(totals) - program.least
     for _ in range(PASSES):
-        value, prices, slack, totals = _mixed(program, np.array(found))
+        best = _mixed(program, np.array(found))
+        if best is None:
+            break
+        value, prices, slack, totals = best
         chosen = program.options.choose(program.weights(prices))
         if (reached := program.bound(chosen.score, prices)) < bound:
             bound, certified = reached, prices
-        if bound - value <= MET * scale:
+        open_sign = bound >= -zero and value < -zero
+        known = any(np.array_equal(chosen.totals, each) for each in found)
+        if bound - value <= MET * scale and (known or not open_sign):
             break
         found.append(chosen.totals)
     return Mix(value, bound, certified, slack, tuple(found), totals)
 
 
-def _mixed(program: Program, plans: Array) -> tuple[float, Array, Array, Array]:
-    """Return value, prices, slack and totals of the best mix of these plans, (plans, cells, 7)."""
+def _mixed(program: Program, plans: Array) -> tuple[float, Array, Array, Array] | None:
+    """Return value, prices, slack and totals of the best mix of these plans, (plans, cells, 7).
+
+    None where no mix of them keeps the rows that have to be kept.
+    """
     value, activity = _per_block(program, plans)
     blocks, rows = value.shape[1], len(program.rows)
     sizes = np.abs(activity).sum(axis=1).max(axis=0) + np.abs(program.least)
@@ -77,7 +97,10 @@ def _mixed(program: Program, plans: Array) -> tuple[float, Array, Array, Array]:
     whole = np.zeros((blocks, kept.shape[1]))
     whole[:, : value.size] = np.tile(np.eye(blocks), len(plans))
     cost = np.concatenate([-value.ravel(), (program.penalties * sizes)[missed]]) / money
-    solved = linprog(cost, -kept, -program.least / sizes, whole, np.ones(blocks), method="highs")
+    least, one = program.least / sizes, np.ones(blocks)
+    solved = linprog(cost, -kept, -least, whole, one, method="highs", options=PRECISE)
+    if solved.status != SOLVED:
+        return None
     prices = np.clip(-solved.ineqlin.marginals * money / sizes, 0, program.penalties)
     shares = solved.x[: value.size]
     slack = shares @ activity.reshape(value.size, rows) - program.least

@@ -53,13 +53,16 @@ def settle_jointly(search: Search, parameters: SolverParameters, found: Prices) 
     """
     program = search.program
     centre = found.prices if found.ahead is None else found.ahead
-    bound, reach = search.bound, BOX
+    bound, reach, mix = search.bound, BOX, None
     choices, totals = _around(program, parameters, found, centre), found.choices.totals
     for _ in range(ROUNDS):
         plans = JointPlans.of(program, choices, totals)
         low = np.maximum(centre - reach * found.unit, 0.0)
         high = np.minimum(centre + reach * found.unit, program.penalties)
-        mix = mixed(program, plans, (low, high))
+        latest_mix = mixed(program, plans, (low, high))
+        if latest_mix is None:
+            break
+        mix = latest_mix
         latest = priced(program, mix.prices, found.unit, regret=False)
         search.certify(latest.bound, latest.prices)
         search.consider(latest.choices.option, latest.choices.totals)
@@ -73,7 +76,7 @@ def settle_jointly(search: Search, parameters: SolverParameters, found: Prices) 
         if undecided(program, choices).size > parameters.core_size + MOST_JOINING:
             found = priced(program, centre, found.unit)
             choices, totals = _around(program, parameters, found, centre), found.choices.totals
-    if plans.number.size:
+    if plans.number.size and mix is not None:
         _make_whole(search, plans, mix, found, parameters.gap)
         search_nearest(search, parameters, found.choices, SEARCHED)
 
@@ -117,7 +120,10 @@ def _make_whole(search: Search, plans: JointPlans, mix: Mixed, found: Prices, ga
     each = abs(mix.value) / len(program.options) / price
     for spare in SPARES:
         if spare > 0:
-            mix = mixed(program, plans, box, spare * each)
+            spared = mixed(program, plans, box, spare * each)
+            if spared is None:
+                continue
+            mix = spared
         choice = plans.made(program, _swapped_jointly(program, plans, mix.shares, short))
         search.consider(choice)
         search.consider(_swapped_by_unit(program, found, choice, short))
