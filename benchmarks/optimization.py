@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 from contest.goals import goals_table
-from offer_programs.children import Limits, measured
+from offer_programs.children import OUT_OF_MEMORY, OUT_OF_TIME, Limits, measured
 from offer_programs.clocked import task_done
 from offer_programs.goals import NAMES, goals
 from offer_programs.instances import INSTANCES
@@ -138,7 +138,7 @@ def run_peers(
             continue
         folder = asked.output / "logs" / f"{instance}-{size}-{name}".replace(" ", "_")
         found = measured(task, folder, Limits(asked.peer_seconds, asked.peer_gb, asked.threads))
-        if found["outcome"] != "ok":
+        if found["outcome"] in {OUT_OF_TIME, OUT_OF_MEMORY}:
             worn_out.add(name)
         rows.append({**found, **compared(found, ours, peer)})
         last = rows[-1]
@@ -159,7 +159,8 @@ def compared(found: dict[str, Any], ours: dict[str, Any], peer: Peer) -> dict[st
         return nothing
     times = found["seconds"] / ours["seconds"]
     if ours["status"] == INFEASIBLE or found["status"] != "optimal":
-        said = "yes" if found["status"] == ours["status"] else f"NO: {found['status']}"
+        no = f"NO: {found['status']}" if peer.tight else "loosely"
+        said = "yes" if found["status"] == ours["status"] else no
         return {**nothing, "times_ours": times, "agrees": said}
     bound = ours["bound_again"]
     difference = (found["objective"] - bound) / abs(bound)

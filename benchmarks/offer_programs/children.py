@@ -30,8 +30,8 @@ def measured(task: dict[str, Any], folder: Path, limits: Limits) -> dict[str, An
 
     Returns:
         What the process wrote, and ``outcome``: ok, or why there is nothing; ``peak_gb``, the most
-        memory that it was seen to hold; ``at_least``, the seconds that the clock of one who ran
-        out of time had run.
+        memory that it was seen to hold; ``at_least``, the seconds that the latest run of one who
+        ran out of time had taken.
     """
     folder.mkdir(parents=True, exist_ok=True)
     answer, begun = folder / "answer.json", folder / "begun"

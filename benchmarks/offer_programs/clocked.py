@@ -12,12 +12,11 @@ import resource
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from time import perf_counter, process_time
 from typing import Any, NamedTuple
-
-import numpy as np
 
 WARMED_ON, POINTS = 2_000, 50
 MEGABYTE = 1024 if sys.platform != "darwin" else 1024**2  # of ru_maxrss
@@ -39,6 +38,7 @@ def task_done(task: dict[str, Any]) -> dict[str, Any]:
 def of_solve(task: dict[str, Any]) -> dict[str, Any]:
     """Time options, program and plan; then check the plan, off the clock."""
     import_seconds, make, parameters = _prepared(task)
+    from offer_programs.checks import checked
     from promo_kedro.pipelines.optimization.knapsack.route import solve
 
     def solved(instance):
@@ -60,23 +60,31 @@ def of_solve(task: dict[str, Any]) -> dict[str, Any]:
     }
     if task.get("profile"):
         print(profile(lambda: solved(instance)))
-    return {**found, **_checked(instance, plan, task["threads"])}
+    return {**found, **checked(instance, plan, task["threads"])}
 
 
 def of_frontier(task: dict[str, Any]) -> dict[str, Any]:
     """Time options, program and 50 points of the frontier of retention."""
     import_seconds, make, parameters = _prepared(task)
+    from offer_programs.checks import check_frontier
     from promo_kedro.pipelines.optimization.knapsack.frontier import trace_frontier
+    from promo_kedro.pipelines.optimization.knapsack.route import solve
+
+    points = task.get("points", POINTS)
 
     def traced(instance):
-        return trace_frontier(instance.program(task["threads"]), 0, POINTS, parameters)
+        return trace_frontier(instance.program(task["threads"]), 0, points, parameters)
 
     _, warming = _clocked(lambda: traced(make(task.get("warmed_on", WARMED_ON))))
     instance = make(task["size"])
     table, took = _repeated(lambda: traced(instance), task["repeats"])
-    revenue = table["revenue"].to_numpy()
-    if (np.diff(revenue) > 1e-9 * abs(revenue).max()).any():
-        raise AssertionError("revenue rises along the frontier of retention")
+
+    def bound(shown: float) -> float:
+        (row,) = instance.rows
+        asking = instance.asking((replace(row, least=shown / row.scale),))
+        return solve(asking.program(task["threads"]), parameters).upper_bound
+
+    check_frontier(table, points, bound)
     if task.get("profile"):
         print(profile(lambda: traced(instance)))
     return {
@@ -90,6 +98,7 @@ def of_frontier(task: dict[str, Any]) -> dict[str, Any]:
 def of_printed(task: dict[str, Any]) -> dict[str, Any]:
     """Time Eq. 13 as printed in closed form, by the compiled pass or in plain numpy."""
     import_seconds, make, _ = _prepared(task)
+    from offer_programs.checks import check_printed
     from offer_programs.columns import GRID
     from promo_kedro.pipelines.optimization.knapsack.printed import solve_printed
 
@@ -105,8 +114,8 @@ def of_printed(task: dict[str, Any]) -> dict[str, Any]:
     plan, took = _repeated(lambda: solved(instance.columns), task["repeats"])
     inputs = instance.input_bytes / 2**20
     over = (_peak_megabytes() - base) / inputs
-    program = instance.program(threads)
-    totals = program.options.totals(plan.choice)
+    other = solve_printed(instance.columns, GRID, compiled=not compiled, threads=threads)
+    value = check_printed(instance, plan, other)
     if task.get("profile"):
         print(profile(lambda: solved(instance.columns)))
     return {
@@ -114,8 +123,8 @@ def of_printed(task: dict[str, Any]) -> dict[str, Any]:
         **_starts(import_seconds, warming),
         "memory_over_inputs": over,
         "input_mb": inputs,
-        "status": "feasible" if program.activity(totals) >= program.least else "infeasible",
-        "value": program.value(totals),
+        "status": "feasible",
+        "value": value,
         "attainable": plan.attainable,
         "solver": "closed form",
     }
@@ -133,14 +142,14 @@ def of_peer(task: dict[str, Any]) -> dict[str, Any]:
     written: list[float] = []
 
     def solved() -> tuple[float, str]:
+        if "begun" in task:
+            Path(task["begun"]).touch()
         started = perf_counter()
         program = peer.form(instance)
         written.append(perf_counter() - started)
         value, said = peer.solve(program)
         return value + program.constant, said
 
-    if "begun" in task:
-        Path(task["begun"]).touch()
     (value, said), took = _repeated(solved, task["repeats"])
     return {
         **_times(took),
@@ -171,35 +180,6 @@ def _prepared(task: dict[str, Any]) -> tuple[float, Callable, Any]:
     made = INSTANCES[task["instance"]]
     parameters = SolverParameters(threads=task["threads"])
     return import_seconds, lambda size: made(size, task["seed"], task["threads"]), parameters
-
-
-def _checked(instance, plan, threads: int) -> dict[str, Any]:
-    """Work out again, from the choice alone, what the plan says of itself."""
-    said = {"status": "infeasible" if plan.choice is None else "feasible", "gap": np.nan}
-    if instance.feasible != (plan.choice is not None):
-        raise AssertionError(f"{instance.name}: {said['status']}, which it is not")
-    if plan.choice is None:
-        return {**said, "rows": len(instance.rows)}
-    program = instance.program(threads)
-    totals = program.options.totals(plan.choice)
-    slack = program.activity(totals) - program.least
-    added = np.tensordot(np.abs(program.coefficients), np.abs(totals), axes=2)
-    if (slack < -1e-9 * np.maximum(np.abs(program.least), added)).any():
-        raise AssertionError(f"{instance.name}: a row is broken by {slack.min()}")
-    score = program.options.choose(program.weights(plan.prices)).score
-    value, bound = program.value(totals), program.bound(score, plan.prices)
-    if not np.isclose(value, plan.value, rtol=1e-9) or value > bound * (1 + 1e-9):
-        raise AssertionError(f"{instance.name}: {plan.value} is said, {value} found of {bound}")
-    costly = plan.prices * added > 1e-9 * abs(value)
-    return {
-        **said,
-        "gap": plan.gap,
-        "value": value,
-        "upper_bound": plan.upper_bound,
-        "bound_again": bound,
-        "rows": len(instance.rows),
-        "rows_that_cost": int(costly.sum()),
-    }
 
 
 def _clocked(work: Callable[[], Any]) -> tuple[Any, Took]:

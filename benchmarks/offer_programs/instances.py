@@ -84,8 +84,9 @@ def one_row(size: int, seed: int, threads: int) -> Instance:
 
 
 def ties(size: int, seed: int, threads: int) -> Instance:
-    """Return the same with 1,000 distinct consumer-items, repeated."""
-    columns = repeated(in_one_cell(draw(DISTINCT, seed)), size)
+    """Return the same with 1,000 distinct consumer-items, repeated; each ten times or more."""
+    distinct = max(min(DISTINCT, size // 10), 1)
+    columns = repeated(in_one_cell(draw(distinct, seed)), size)
     return _half_way(Instance("massive ties", columns, "exact", revenue(1)), threads)
 
 

@@ -25,10 +25,10 @@ class Pairs:
     offer: Array
     probability: Array
 
-    def weighted(self, weights: Array, chosen: Array | slice = slice(None)) -> Array:
-        """Return what the (chosen) pairs count for at weights of the measures, (cells, 7)."""
+    def measured(self, measure: Measure, chosen: Array | slice = slice(None)) -> Array:
+        """Return one measure of the (chosen) pairs."""
         unit, offer, p = self.unit[chosen], self.offer[chosen], self.probability[chosen]
-        cell, price, cost = self.columns.cell[unit], self.columns.price, self.columns.cost
+        price, cost = self.columns.price, self.columns.cost
         of_measure = {
             Measure.SALES: lambda: price[unit] * p,
             Measure.SPEND: lambda: price[unit] * p * offer / 100,
@@ -38,20 +38,43 @@ class Pairs:
             Measure.OFFER: lambda: offer,
             Measure.OFFERED: lambda: (offer > 0).astype(float),
         }
-        total = np.zeros(len(unit))
+        return of_measure[measure]()
+
+    def weighted(self, weights: Array, chosen: Array | slice = slice(None)) -> Array:
+        """Return what the (chosen) pairs count for at weights of the measures, (cells, 7)."""
+        cell = self.columns.cell[self.unit[chosen]]
+        total = np.zeros(len(cell))
         for measure in np.flatnonzero(weights.any(axis=0)):
-            total += weights[cell, measure] * of_measure[Measure(measure)]()
+            total += weights[cell, measure] * self.measured(Measure(measure), chosen)
         return total
 
 
 def open_pairs(columns: OfferColumns) -> Pairs:
     """List all pairs, probabilities by the logistic curve through today's point."""
+    offers, is_open = _offers(columns)
+    return _pairs(columns, offers, *np.nonzero(is_open))
+
+
+def chosen_pairs(columns: OfferColumns, choice: Array) -> Pairs:
+    """List one pair per consumer-item: the option chosen, which must be open."""
+    offers, is_open = _offers(columns)
+    unit = np.arange(len(choice))
+    if not is_open[unit, choice].all():
+        raise AssertionError("an option is chosen that is not open")
+    return _pairs(columns, offers, unit, choice)
+
+
+def _offers(columns: OfferColumns) -> tuple[Array, Array]:
+    """Offer of every option, and whether it is open, (consumer-items, options)."""
     of_steps = columns.reference_offer[:, None] * (1 + GRID.values)
     size = len(columns.price)
     offers = np.column_stack([columns.offer_today, np.zeros(size), of_steps])
     inside = (of_steps > columns.offer_min[:, None]) & (of_steps < columns.offer_max[:, None])
     may = [(columns.permitted & bit > 0)[:, None] for bit in (TODAY, NO_OFFER, STEPS)]
-    unit, option = np.nonzero(np.hstack([may[0], may[1], may[2] & inside]))
+    return offers, np.hstack([may[0], may[1], may[2] & inside])
+
+
+def _pairs(columns: OfferColumns, offers: Array, unit: Array, option: Array) -> Pairs:
     offer = offers[unit, option]
     f = columns.probability
     logit = (np.log(f) - np.log1p(-f) - columns.slope * columns.reference_offer)[unit]

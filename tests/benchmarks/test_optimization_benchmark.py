@@ -12,7 +12,7 @@ from offer_programs.clocked import of_frontier, of_peer, of_printed, of_solve
 from offer_programs.columns import KEPT_EVERY, bytes_of, draw, repeated
 from offer_programs.goals import REFERENCE, goals
 from offer_programs.instances import INSTANCES
-from offer_programs.linear_programs import choice_form, open_pairs, segment_form
+from offer_programs.linear_programs import choice_form, chosen_pairs, open_pairs, segment_form
 from offer_programs.peers import INFEASIBLE, PEERS
 
 # By its path: folders of the tests go by the name of optimization too.
@@ -28,6 +28,14 @@ RACED = [name for name in INSTANCES if name != "printed"]
 def task(instance: str, **more) -> dict:
     common = {"size": SIZE, "seed": SEED, "threads": 1, "repeats": 1, "warmed_on": SIZE}
     return {"instance": instance, **common, **more}
+
+
+def test_chosen_pairs_are_among_the_open_ones():
+    columns = draw(SIZE, SEED)
+    kept = chosen_pairs(columns.take(slice(0, 1)), np.zeros(1, np.int8))
+    assert kept.offer == columns.offer_today[0]
+    with pytest.raises(AssertionError, match="not open"):
+        chosen_pairs(columns.take(slice(1, 2)), np.zeros(1, np.int8))
 
 
 def made(instance: str, size: int = SIZE):
@@ -130,11 +138,13 @@ def test_segments_are_fewer_than_choices_and_worth_the_same():
     assert segments.rows.data.min() > 0
 
 
+@pytest.mark.parametrize("size", [SIZE, 600])  # whole, and by prices of the rows
 @pytest.mark.parametrize("name", RACED)
-def test_ours_agrees_with_a_peer(name):
-    ours = {**of_solve(task(name)), "outcome": "ok"}
+def test_ours_agrees_with_a_peer(name, size):
+    ours = {**of_solve(task(name, size=size)), "outcome": "ok"}
+    assert "whole" not in ours["solver"] or size == SIZE
     highs = PEERS["highspy"]
-    theirs = {**of_peer(task(name, peer="highspy")), "outcome": "ok"}
+    theirs = {**of_peer(task(name, size=size, peer="highspy")), "outcome": "ok"}
     found = optimization.compared(theirs, ours, highs)
     assert found["agrees"] == "yes"
     if ours["status"] == "feasible":
@@ -149,7 +159,7 @@ def test_a_whole_plan_of_a_peer_is_below_our_bound_and_no_better_than_the_gap():
 
 
 def test_points_of_the_frontier_are_measured():
-    assert of_frontier(task("one_row"))["points"] > 10
+    assert of_frontier(task("one_row", size=5_000, points=10))["points"] == 10
 
 
 @pytest.mark.parametrize("way", ["numba", "numpy"])
