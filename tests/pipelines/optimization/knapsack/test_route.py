@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from offer_programs import instances as offer_instances
 
 from promo_kedro.errors import InputError
 from promo_kedro.pipelines.optimization.knapsack.infeasible import explain_infeasible
@@ -412,3 +413,34 @@ def test_what_a_row_tolerates_is_part_of_the_bound():
     bound, tolerated = asked.bound(score, plan.prices), 1e-9 * plan.prices[0] * asked.least[0]
     assert plan.value > bound
     assert plan.upper_bound == pytest.approx(bound + tolerated, rel=1e-9)
+
+
+@pytest.mark.parametrize("parameters", [WHOLE, THRIFTY])
+@pytest.mark.parametrize("beyond", [3e-9, 1e-8, 1e-7])
+def test_a_row_that_asks_for_a_hair_too_much_is_proved_to(parameters, beyond):
+    table = offer_table(300)
+    row = retention_row(table, 1.0)
+    plan = solve(program_with(table, replace(row, least=row.least * (1 + beyond))), parameters)
+    assert plan.solver == "infeasible"
+    assert plan.prices[0] > 0
+    assert plan.slack[0] == pytest.approx(-beyond * row.least, rel=1e-3)
+
+
+def test_rows_that_ask_for_a_hair_too_much_together_are_proved_to():
+    table = offer_table(600, 2)
+    rows = [retention_row(table, 1.0, cell) for cell in range(2)]
+    odd = weights(2, retention=[1.0, 2.0])
+    most = rows[0].least + 2 * rows[1].least
+    asked = Row("less", "less", -odd, -most * (1 - 2e-8), at_most=True)
+    plan = solve(program_with(table, *rows, asked), BY_PRICES)
+    assert plan.solver == "infeasible"
+    score = plan.prices @ [row.least for row in (*rows, asked)]
+    bare = replace(program_with(table, *rows, asked), objective=np.zeros((2, 7)))
+    assert bare.options.choose(bare.weights(plan.prices)).score < score
+
+
+def test_sixteen_rows_that_rounding_cannot_keep_are_kept_at_raised_prices():
+    program = offer_instances.sixteen_rows(3_000, 1, 1).program(1)
+    plan = solve(program, SolverParameters(threads=1))
+    assert_keeps_its_word(program, plan)
+    assert plan.gap < 1e-3

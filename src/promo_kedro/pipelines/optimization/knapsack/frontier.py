@@ -215,8 +215,8 @@ def _solved_points(program: Program, row: int, points: int) -> list[Corner]:
     ignored = replace(program, rows=(*program.rows[:row], idle, *program.rows[row + 1 :]))
     most = best_mix(replace(others, objective=coefficients), size, kept.plans)
     free = best_mix(ignored, worth, most.plans)
-    wanted = np.unique(np.linspace(free.slack[row], max(most.value, free.slack[row]), points))
-    wanted[-1] -= MET * size
+    least, last = free.slack[row], most.value - MET * size
+    wanted = np.linspace(least, last, points) if last - least > MET * size else np.array([least])
     found, plans = [free.prices], free.plans
     for least in wanted:
         required = _required(program, row, float(least))

@@ -16,7 +16,7 @@ from dataclasses import replace
 import numpy as np
 
 from promo_kedro.pipelines.optimization.knapsack.core import Core
-from promo_kedro.pipelines.optimization.knapsack.local_dual import spread_sample
+from promo_kedro.pipelines.optimization.knapsack.local_dual import least_sure, spread_sample
 from promo_kedro.pipelines.optimization.knapsack.mixes import Mix, best_mix
 from promo_kedro.pipelines.optimization.knapsack.options import Choices
 from promo_kedro.pipelines.optimization.knapsack.parameters import SolverParameters
@@ -41,6 +41,7 @@ from promo_kedro.pipelines.optimization.knapsack.settling import (
 from promo_kedro.pipelines.optimization.knapsack.settling_jointly import settle_jointly
 from promo_kedro.pipelines.optimization.knapsack.swaps import nearest_by_cell, swapped
 from promo_kedro.pipelines.optimization.knapsack.whole_options import make_whole
+from promo_kedro.pipelines.optimization.knapsack.witness import kept_near
 from promo_kedro.types import Array
 
 __all__ = ["Search", "shortfall", "solve", "worth_of"]
@@ -152,17 +153,21 @@ def _settle(search: Search, parameters: SolverParameters, found: Prices) -> None
 def _unmet(search: Search, parameters: SolverParameters, solver: str) -> Plan:
     """Say why there is no plan yet: none keeps the hard rows, or none was found; or find one.
 
-    The same program with nothing to earn and a penalty on every hard row: its bound below 0 is
-    the proof. A mix of plans decides that, where the dual is flat; one that keeps the rows is
-    where the best mix, so the prices, of the program itself are sought from. A small program is
-    solved whole.
+    A row that asks for more than it can reach by itself is the proof. So is, of the same program
+    with nothing to earn and a penalty on every hard row, a bound below 0. A mix of plans decides
+    that, where the dual is flat; one that keeps the rows is where the best mix, so the prices, of
+    the program itself are sought from. A small program is solved whole. Where that makes nothing
+    whole, few units change from what all choose at the prices, slightly raised.
     """
     program = search.program
     hard = np.isinf(program.penalties)
+    for index in np.flatnonzero(hard):
+        if (beyond := _out_of_reach(program, int(index))) is not None:
+            return _no_plan(program, beyond, np.eye(hard.size)[index])
     rows = tuple(row for row in program.rows if np.isinf(row.penalty))
     bare = replace(program, objective=np.zeros_like(program.objective), rows=rows)
     elastic = replace(bare, rows=with_penalties(bare, _price_units(bare, parameters)))
-    mix = best_mix(elastic, 1.0)
+    mix = best_mix(elastic, 1.0, zero=_zero(elastic))
     if mix.bound < -TOLERANCE * _size(elastic, mix.totals):
         prices = np.zeros(hard.size)
         prices[hard] = mix.prices
@@ -175,6 +180,8 @@ def _unmet(search: Search, parameters: SolverParameters, solver: str) -> Plan:
             search.consider(least.choice, totals)
     else:
         _by_mixes(search, parameters, mix)
+    if search.choice is None:
+        _from_raised_prices(search, parameters)
     if search.choice is not None:
         return search.plan(solver)
     activity = program.activity(totals)
@@ -193,11 +200,46 @@ def _by_mixes(search: Search, parameters: SolverParameters, kept: Mix) -> None:
     _settle(search, parameters, priced(program, mix.prices, unit))
 
 
+def _from_raised_prices(search: Search, parameters: SolverParameters) -> None:
+    """Look for a plan where the prices are slightly raised, then among the units nearest to it."""
+    program = search.program
+    unit = _price_units(replace(program, objective=0.0 * program.objective), parameters)
+    near = kept_near(program, search.prices, 1 / unit, (1 - parameters.gap) * search.bound)
+    if near is None:
+        near = _nearest_whole(search, parameters, priced(program, search.prices, unit).choices)
+    if near is not None:
+        search.consider(near)
+
+
+def _nearest_whole(search: Search, parameters: SolverParameters, choices: Choices) -> Array | None:
+    """Return the best found by whole options of the units nearest to a change; none if none."""
+    units = least_sure(search.program.options, choices, INTEGER_CORE)
+    for size in (INTEGER_CORE, INTEGER_CORE // 2, INTEGER_CORE // 4):
+        some = units[np.unique(np.linspace(0, units.size - 1, size).astype(int))]
+        core = Core(search.program, choices.option, some, totals=choices.totals)
+        if core.is_small():
+            enough = parameters.gap * abs(search.bound) / 2
+            return core.integer(parameters.max_nodes, tolerance=enough)
+    return None
+
+
 def _price_units(program: Program, parameters: SolverParameters) -> Array:
     """Return one over how far each row of a program without objective ranges, (rows,)."""
     options = program.options
     part = spread_sample(options, parameters.sample_size).rest(options, np.zeros(0, np.int64))
     return price_units(program, part)
+
+
+def _out_of_reach(program: Program, index: int) -> Array | None:
+    """Return the totals of the most that a row can reach if that is too little, (cells, 7)."""
+    row = program.rows[index]
+    most = program.options.choose(row.coefficients).totals
+    return most if shortfall(replace(program, rows=(row,)), most).any() else None
+
+
+def _zero(program: Program) -> float:
+    """Return what counts as nothing beside what the penalised rows ask for."""
+    return TOLERANCE * float(program.penalties @ np.abs(program.least))
 
 
 def _size(program: Program, totals: Array) -> float:

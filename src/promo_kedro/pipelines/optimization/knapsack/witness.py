@@ -8,7 +8,7 @@ import numpy as np
 
 from promo_kedro.pipelines.optimization.knapsack.local_dual import least_sure
 from promo_kedro.pipelines.optimization.knapsack.program import Program
-from promo_kedro.pipelines.optimization.knapsack.route import shortfall
+from promo_kedro.pipelines.optimization.knapsack.search import shortfall
 from promo_kedro.pipelines.optimization.knapsack.swaps import swapped
 from promo_kedro.types import Array
 
