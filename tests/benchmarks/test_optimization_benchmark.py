@@ -2,18 +2,25 @@
 
 import argparse
 import importlib.util
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from offer_programs import checks
+from offer_programs.checks import check_frontier, check_printed, checked
 from offer_programs.children import OUT_OF_MEMORY, OUT_OF_TIME, Limits, measured
 from offer_programs.clocked import of_frontier, of_peer, of_printed, of_solve
-from offer_programs.columns import KEPT_EVERY, bytes_of, draw, repeated
-from offer_programs.goals import REFERENCE, goals
+from offer_programs.columns import GRID, KEPT_EVERY, bytes_of, draw, repeated
+from offer_programs.goals import BESIDE, REFERENCE, goals
 from offer_programs.instances import INSTANCES
 from offer_programs.linear_programs import choice_form, chosen_pairs, open_pairs, segment_form
 from offer_programs.peers import INFEASIBLE, PEERS
+
+from promo_kedro.pipelines.optimization.knapsack.parameters import SolverParameters
+from promo_kedro.pipelines.optimization.knapsack.printed import solve_printed
+from promo_kedro.pipelines.optimization.knapsack.route import solve
 
 # By its path: folders of the tests go by the name of optimization too.
 _WHERE = Path(__file__).parents[2] / "benchmarks" / "optimization.py"
@@ -73,6 +80,11 @@ def test_few_consumer_items_are_repeated_up_to_the_size():
     columns = repeated(draw(40, SEED), 100)
     np.testing.assert_array_equal(columns.price[:20], columns.price[80:])
     assert len(columns.price) == 100
+
+
+@pytest.mark.parametrize(("size", "distinct"), [(200, 20), (1_000, 100), (20_000, 1_000)])
+def test_ties_are_ties_in_every_size(size, distinct):
+    assert len(np.unique(made("ties", size).columns.price)) == distinct
 
 
 def test_offers_are_open_within_the_range_or_kept_as_today():
@@ -162,6 +174,73 @@ def test_points_of_the_frontier_are_measured():
     assert of_frontier(task("one_row", size=5_000, points=10))["points"] == 10
 
 
+def answered(name: str):
+    instance = made(name)
+    return instance, solve(instance.program(1), SolverParameters(threads=1))
+
+
+@pytest.mark.parametrize("name", ["sixteen_rows", "offers_cap"])
+def test_a_plan_that_is_not_what_it_says_fails(name):
+    instance, plan = answered(name)
+    assert checked(instance, plan, 1)["status"] == "feasible"
+    for change in ({"value": 1.001 * plan.value}, {"upper_bound": 0.999 * plan.upper_bound}):
+        with pytest.raises(AssertionError, match="is said"):
+            checked(instance, replace(plan, **change), 1)
+    free = replace(instance, consumer_rule=None).program(1).options.choose(instance.objective)
+    with pytest.raises(AssertionError, match=r"a row is broken|more than 3 offers"):
+        checked(instance, replace(plan, choice=free.option), 1)
+    with pytest.raises(AssertionError, match="no plan found"):
+        checked(instance, replace(plan, choice=None, solver="no plan found"), 1)
+
+
+def test_that_there_is_no_plan_must_be_proved():
+    instance, plan = answered("infeasible")
+    assert checked(instance, plan, 1)["status"] == "infeasible"
+    for change in ({"solver": "no plan found"}, {"prices": 0 * plan.prices}):
+        with pytest.raises(AssertionError, match=r"no plan found|no proof"):
+            checked(instance, replace(plan, **change), 1)
+
+
+@pytest.mark.parametrize("name", RACED)
+def test_bounds_looked_up_in_every_option_are_the_engines(name, monkeypatch):
+    instance = made(name)
+    prices = np.linspace(0.3, 0.7, len(instance.rows))
+    enumerated = checks.bound_at(instance, prices, 1)
+    monkeypatch.setattr(checks, "ENUMERATED", 0)
+    assert checks.bound_at(instance, prices, 1) == pytest.approx(enumerated, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("asked", "revenue", "wrong"),
+    [
+        ([1.0, 2.0], [3.0, 2.0], "2 points of 3"),
+        ([1.0, 3.0, 2.0], [3.0, 2.0, 1.0], "do not rise"),
+        ([1.0, 2.0, 3.0], [3.0, 1.0, 0.0], "not concave"),
+        ([1.0, 2.0, 3.0], [3.0, 3.5, 3.6], "not concave, or rises"),
+        ([1.0, 2.0, 3.0], [3.0, 2.0, 0.0], "point 0: 3.0, a solve finds 9.0"),
+    ],
+)
+def test_a_frontier_that_is_none_fails(asked, revenue, wrong):
+    table = pd.DataFrame({"retention_required": asked, "revenue": revenue})
+    with pytest.raises(AssertionError, match=wrong):
+        check_frontier(table, 3, lambda _: 9.0)
+
+
+def test_an_answer_to_eq_13_that_is_not_the_best_fails():
+    instance = made("printed")
+    plan = solve_printed(instance.columns, GRID, compiled=False)
+    assert check_printed(instance, plan, plan) > 0
+    changed = int(np.where(plan.retained & (plan.choice > 1), plan.choice, 100).argmin())
+    worse = replace(plan, choice=plan.choice + (np.arange(SIZE) == changed).astype(np.int8))
+    with pytest.raises(AssertionError, match="choose differently"):
+        check_printed(instance, plan, worse)
+    with pytest.raises(AssertionError, match="the best"):
+        check_printed(instance, worse, worse)
+    asking = instance.asking((replace(instance.rows[0], least=float(SIZE)),))
+    with pytest.raises(AssertionError, match="are retained of"):
+        check_printed(asking, plan, plan)
+
+
 @pytest.mark.parametrize("way", ["numba", "numpy"])
 def test_eq_13_as_printed_by_enumeration(way):
     found = of_printed(task("printed", way=f"printed, {way}"))
@@ -192,6 +271,9 @@ def test_an_answer_that_differs_is_said_aloud(tmp_path):
     found = optimization.compared(theirs, ours, PEERS["highspy"])
     assert found == {"times_ours": 10.0, "difference": pytest.approx(1e-4), "agrees": "NO"}
     assert optimization.compared(theirs, ours, PEERS["CVXPY + SCS"])["agrees"] == "loosely"
+    stopped = {"outcome": "ok", "status": "user_limit", "seconds": 5.0, "objective": np.nan}
+    assert optimization.compared(stopped, ours, PEERS["CVXPY + SCS"])["agrees"] == "loosely"
+    assert optimization.compared(stopped, ours, PEERS["highspy"])["agrees"] == "NO: user_limit"
     rows = pd.DataFrame([{**theirs, **found, "instance": "one_row", "size": 10, "peer": "highspy"}])
     with pytest.raises(SystemExit, match="1 answers of peers disagree"):
         optimization.write(tmp_path, pd.DataFrame([ours]), rows)
@@ -214,12 +296,18 @@ def test_a_process_brings_back_what_it_measured_or_why_not(tmp_path):
     assert wrong["outcome"] == "failed: KeyError: 'nobody'"
 
 
-def test_who_ran_out_on_fewer_is_not_tried_on_more(tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize(
+    ("outcome", "tried", "last"),
+    [(OUT_OF_TIME, [10], "ran out on fewer"), ("failed: no", [10, 100], "failed: no")],
+)
+def test_who_ran_out_on_fewer_is_not_tried_on_more(
+    outcome, tried, last, tmp_path, monkeypatch, capsys
+):
     calls = []
 
     def ran_out(asked: dict, *_: object) -> dict:
         calls.append(asked["size"])
-        return {**asked, "outcome": OUT_OF_TIME}
+        return {**asked, "outcome": outcome}
 
     monkeypatch.setattr(optimization, "measured", ran_out)
     asked = argparse.Namespace(
@@ -229,9 +317,9 @@ def test_who_ran_out_on_fewer_is_not_tried_on_more(tmp_path, monkeypatch, capsys
     for size in (10, 100):
         ours = {"instance": "one_row", "size": size, "outcome": "ok"}
         (row,) = optimization.run_peers(asked, ours, worn_out)
-    assert calls == [10]
-    assert row["outcome"] == "ran out on fewer"
-    assert OUT_OF_TIME in capsys.readouterr().out
+    assert calls == tried
+    assert row["outcome"] == last
+    assert outcome in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -300,3 +388,17 @@ def test_times_faster_are_over_the_choice_form(ours, outcome, times, said, met):
     )
     found = judged(ours, peers)
     assert found[f"one row, 1e5: {REFERENCE}, seconds over ours"] == (said, met)
+
+
+def test_what_the_segments_give_is_said_beside(ours):
+    peers = pd.DataFrame(
+        {
+            "peer": [REFERENCE, BESIDE],
+            "instance": "one_row",
+            "size": 100_000,
+            "outcome": [OUT_OF_TIME, "ok"],
+            "times_ours": [600.0, 40.0],
+        }
+    )
+    found = judged(ours, peers)[f"one row, 1e5: {REFERENCE}, seconds over ours"]
+    assert found == ("over 600 ×; segments 40 ×", True)
