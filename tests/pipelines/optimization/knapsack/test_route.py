@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from offer_programs import instances as offer_instances
 
 from promo_kedro.errors import InputError
 from promo_kedro.pipelines.optimization.knapsack.infeasible import explain_infeasible
@@ -437,10 +436,3 @@ def test_rows_that_ask_for_a_hair_too_much_together_are_proved_to():
     score = plan.prices @ [row.least for row in (*rows, asked)]
     bare = replace(program_with(table, *rows, asked), objective=np.zeros((2, 7)))
     assert bare.options.choose(bare.weights(plan.prices)).score < score
-
-
-def test_sixteen_rows_that_rounding_cannot_keep_are_kept_at_raised_prices():
-    program = offer_instances.sixteen_rows(3_000, 1, 1).program(1)
-    plan = solve(program, SolverParameters(threads=1))
-    assert_keeps_its_word(program, plan)
-    assert plan.gap < 1e-3
