@@ -222,7 +222,8 @@ def test_edges_are_warned_of_from_more_than_half(caplog):
     narrow["slope"] = np.where(narrow["category"] == "Dairy", -0.05, narrow["slope"])
     table = summary_rows(retention_of(PlainOptions(narrow)))
     assert table["share_at_edge"].iloc[1] == 1  # nothing speaks for an offer: all at the lowest
-    assert "WARNING: 100% of adjustable offers are the deepest or shallowest" in table["message"].iloc[1]
+    said = "WARNING: 100% of adjustable offers are the deepest or shallowest"
+    assert said in table["message"].iloc[1]
     both = pd.concat([table, table.assign(mode="paper", share_at_edge=0.5)])
     with caplog.at_level(logging.WARNING):
         warn_of_edges(both.assign(share_at_edge=[0.2, 1.0, 0.5, 0.5]))
